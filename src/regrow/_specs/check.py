@@ -1,0 +1,113 @@
+"""How specs are checked: every problem at once, each with its place.
+
+`attrs` stops at the first validator that raises. `gather` takes the validators out of the fields when a class is
+made, and `report` runs them all when a value is made, so that one error names everything that is wrong with it. A whole
+file of specs is read inside `leniently()`, where nothing raises, and judged by `problems` afterwards, so that one run
+names everything that is wrong with the tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import attrs
+
+from regrow.exceptions import InvalidSpecError
+
+_KEY = "regrow.validator"
+_lenient: ContextVar[bool] = ContextVar("regrow_lenient", default=False)
+
+
+@attrs.frozen
+class Problem:
+    """One thing that is wrong with a spec, and where."""
+
+    place: str
+    """The path of names from the root, and the field: `app/web/api.start_timeout`."""
+
+    message: str
+    """What is wrong, and what would be right."""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+def gather(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
+    """An attrs field transformer: keep the validators for `report`, so that none stops the others."""
+    return [field.evolve(validator=None, metadata={**field.metadata, _KEY: field.validator}) for field in fields]
+
+
+def report(spec: Any, place: str) -> None:
+    """Check *spec*, which has just been made, and raise one error for all that is wrong with it.
+
+    Args:
+        spec: an instance of a class made with `field_transformer=gather`; its method `combinations`, if it has
+            one, yields what is impossible together, with places that begin behind its own (`.field`, `/child.field`).
+        place: what to call it in messages.
+
+    Raises:
+        InvalidSpecError: if there is any problem; never inside `leniently()`.
+    """
+    if _lenient.get():
+        return
+    found = list(_own_problems(spec, place))
+    for part, suffix in _parts(spec):
+        if not suffix.startswith("/"):  # children have been checked when they were made, parts perhaps not
+            found += problems(part, place + suffix)
+    if found:
+        raise InvalidSpecError(found)
+
+
+@contextmanager
+def leniently() -> Iterator[None]:
+    """Within the block, specs can be made that are wrong; `problems` tells of them later."""
+    token = _lenient.set(True)
+    try:
+        yield
+    finally:
+        _lenient.reset(token)
+
+
+def problems(spec: Any, place: str | None = None) -> list[Problem]:
+    """Everything that is wrong with a spec and all that it contains, each with its full path."""
+    here = str(getattr(spec, "name", type(spec).__name__)) if place is None else place
+    found = list(_own_problems(spec, here))
+    for part, suffix in _parts(spec):
+        found += problems(part, here + suffix)
+    return found
+
+
+def _parts(spec: Any) -> Iterator[tuple[Any, str]]:
+    """The specs that *spec* contains, each with the end of its place."""
+    for field in attrs.fields(type(spec)):
+        value = getattr(spec, field.name)
+        if _is_spec(value):
+            yield value, f".{field.name}"
+        elif isinstance(value, tuple):
+            for index, item in enumerate(value):
+                if _is_spec(item):
+                    yield item, f"/{item.name}" if field.name == "children" else f".{field.name}[{index}]"
+
+
+def _is_spec(value: Any) -> bool:
+    return attrs.has(type(value)) and any(_KEY in f.metadata for f in attrs.fields(type(value)))
+
+
+def _own_problems(spec: Any, place: str) -> Iterator[Problem]:
+    broken = False
+    for field in attrs.fields(type(spec)):
+        validator = field.metadata.get(_KEY)
+        if validator is None:
+            continue
+        try:
+            validator(spec, field, getattr(spec, field.name))
+        except (TypeError, ValueError) as error:
+            broken = True
+            yield Problem(f"{place}.{field.name}", str(error))
+    combinations = getattr(spec, "combinations", None)
+    if combinations is not None and not broken:  # what is impossible alone needs no second complaint
+        found: Iterable[Problem] = combinations()
+        yield from (attrs.evolve(p, place=place + p.place) for p in found)
