@@ -1,0 +1,5 @@
+"""`python -m regrow` is the command."""
+
+from regrow._cli.main import main
+
+raise SystemExit(main())

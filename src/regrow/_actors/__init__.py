@@ -1,0 +1,1 @@
+"""Who does it: trio tasks with a mailbox, each the only owner of its state."""

@@ -1,0 +1,122 @@
+"""The events of a tree: numbered, kept for a while, given to sinks and readers."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+
+import attrs
+import trio
+
+from regrow._decisions.statistics import Counters
+from regrow._specs.event import Event, EventsMissed, SinkRemoved
+from regrow._specs.protocol import Sink
+
+
+class Journal:
+    """Takes what happens, once, in order. Readers follow at their own pace and cost nothing while they sleep."""
+
+    def __init__(self, sinks: Iterable[Sink] = (), size: int = 10_000) -> None:
+        self.counters = Counters()
+        self.has_ended = False
+        self.last = 0
+        """The number of the newest event."""
+        self._events: deque[Event] = deque(maxlen=size)
+        self._sinks = list(sinks)
+        self._readers = trio.lowlevel.ParkingLot()
+        self._watchers: dict[str, trio.lowlevel.ParkingLot] = {}
+        self._fresh: deque[Event] = deque()
+        self._is_announcing = False
+
+    def announce(self, event: Event) -> None:
+        """Number *event*, keep it, and tell everybody. A sink that announces something itself is told after this one."""
+        self.last += 1
+        event = attrs.evolve(event, seq=self.last, at=trio.current_time(), time=time.time())
+        self._events.append(event)
+        self.counters.add(event)
+        self._fresh.append(event)
+        self._readers.unpark_all()
+        self.stir(event.path)
+        self._tell_sinks()
+
+    def end(self) -> None:
+        """Nothing will happen any more: readers end, watchers look a last time."""
+        self.has_ended = True
+        self._readers.unpark_all()
+        for lot in self._watchers.values():
+            lot.unpark_all()
+
+    async def wait_until(self, path: str, condition: Callable[[], bool]) -> bool:
+        """Wait until *condition* holds, looked at whenever something changes at *path*. False: the tree has ended before."""
+        await trio.lowlevel.checkpoint()
+        while not condition():
+            if self.has_ended:
+                return False
+            lot = self._watchers.setdefault(path, trio.lowlevel.ParkingLot())
+            try:
+                await lot.park()
+            finally:
+                if not lot and self._watchers.get(path) is lot:
+                    del self._watchers[path]
+        return True
+
+    def stir(self, path: str) -> None:
+        """Something may be different at *path* now: those who wait for it look again."""
+        if lot := self._watchers.get(path):
+            lot.unpark_all()
+
+    def events(self, start: int | None = None) -> EventStream:
+        """All events from number *start* on, or from now on."""
+        return EventStream(self, self.last + 1 if start is None else max(1, start))
+
+    def _tell_sinks(self) -> None:
+        if self._is_announcing:
+            return
+        self._is_announcing = True
+        try:
+            while self._fresh:
+                event = self._fresh.popleft()
+                for sink in list(self._sinks):
+                    self._tell(sink, event)
+        finally:
+            self._is_announcing = False
+
+    def _tell(self, sink: Sink, event: Event) -> None:
+        try:
+            sink(event)
+        except Exception as error:
+            self._sinks.remove(sink)
+            name = getattr(sink, "__qualname__", type(sink).__qualname__)
+            self.announce(SinkRemoved(".", name, f"{type(error).__name__}: {error}"))
+
+
+class EventStream:
+    """An async iterator over a tree's events, oldest first; it ends when the tree has ended and all has been read.
+
+    It holds nothing but a number, so it needs no closing, and a slow reader grows nothing: events that the journal
+    no longer holds are told as one `EventsMissed`.
+    """
+
+    def __init__(self, journal: Journal, start: int) -> None:
+        self._journal = journal
+        self._next = start
+
+    def __aiter__(self) -> EventStream:
+        return self
+
+    async def __anext__(self) -> Event:
+        await trio.lowlevel.checkpoint()
+        journal = self._journal
+        while self._next > journal.last:
+            if journal.has_ended:
+                raise StopAsyncIteration
+            await journal._readers.park()
+        events = journal._events
+        oldest = journal.last - len(events) + 1
+        if self._next < oldest:
+            missed, self._next = oldest - self._next, oldest
+            return EventsMissed(".", missed, seq=oldest - 1, at=trio.current_time(), time=time.time())
+        event = events[self._next - journal.last - 1]
+        self._next += 1
+        return event

@@ -1,0 +1,92 @@
+"""What actors tell a supervisor."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import attrs
+
+from regrow._actors.mailbox import Request
+from regrow._decisions.calls import Call
+from regrow._specs.exit import Exit
+from regrow._specs.supervisor import AnySupervisorSpec
+
+
+@attrs.frozen
+class Up:
+    """The child is ready."""
+
+    name: str
+
+
+@attrs.frozen
+class Completed:
+    """The child, whose readiness is its completion, has ended well."""
+
+    name: str
+    exit: Exit
+
+
+@attrs.frozen
+class Gone:
+    """The incarnation of the child is over, or never came to be."""
+
+    name: str
+    exit: Exit
+
+
+@attrs.frozen
+class StillThere:
+    """The child is stuck."""
+
+    name: str
+    pid: int | None
+    waited: float
+
+
+@attrs.frozen
+class Due:
+    """The backoff of the child is over."""
+
+    name: str
+    token: int
+
+
+@attrs.frozen(eq=False)
+class Ask:
+    """A management call."""
+
+    call: Call
+    request: Request[None]
+
+    @property
+    def name(self) -> str:
+        return self.call.name
+
+
+@attrs.frozen
+class Withdraw:
+    """Whoever asked was cancelled: take the start back."""
+
+    ask: Ask
+
+    @property
+    def name(self) -> str:
+        return self.ask.name
+
+
+@attrs.frozen(eq=False)
+class Adopt:
+    """Take over this spec: its settings and its order."""
+
+    spec: AnySupervisorSpec
+    request: Request[None]
+
+
+@attrs.frozen
+class ShutDown:
+    """Stop everything, and end."""
+
+
+ChildMessage: TypeAlias = Up | Completed | Gone | StillThere
+Message: TypeAlias = ChildMessage | Due | Ask | Withdraw | Adopt | ShutDown

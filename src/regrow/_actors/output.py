@@ -1,0 +1,56 @@
+"""The last lines that a child printed."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from regrow._specs.output import OutputPolicy
+
+
+class Tail:
+    """The last lines of one stream, bounded in lines and in bytes."""
+
+    def __init__(self, policy: OutputPolicy) -> None:
+        self._lines: deque[bytes] = deque()
+        self._size = 0
+        self._rest = bytearray()  # what has no end of line yet
+        self._max_lines = policy.tail_lines
+        self._max_bytes = policy.tail_bytes
+
+    def feed(self, data: bytes) -> list[str]:
+        """Take what was printed; return the lines that are complete now.
+
+        A line that is longer than the whole tail may be is cut there, and goes on as the next line.
+        """
+        self._rest += data
+        *lines, rest = self._rest.split(b"\n")
+        self._rest = rest
+        while len(self._rest) > max(self._max_bytes, 1):
+            lines.append(self._rest[: self._max_bytes or 1])
+            del self._rest[: self._max_bytes or 1]
+        complete = [bytes(line) for line in lines]
+        self._keep(complete)
+        return [_text(line) for line in complete]
+
+    def finish(self) -> list[str]:
+        """The stream has ended: what has no end of line is a line too."""
+        return self.feed(b"\n") if self._rest else []
+
+    def lines(self, count: int | None = None) -> tuple[str, ...]:
+        """The last *count* lines, or all that are kept, oldest first; one without an end of line is the last."""
+        lines = [_text(line) for line in self._lines]
+        if self._rest:
+            lines.append(_text(bytes(self._rest)))
+        return tuple(lines if count is None else lines[-count:])
+
+    def _keep(self, lines: list[bytes]) -> None:
+        for line in lines[-self._max_lines :] if self._max_lines else ():
+            self._lines.append(line)
+            self._size += len(line)
+        while self._lines and (len(self._lines) > self._max_lines or self._size > self._max_bytes):
+            self._size -= len(self._lines.popleft())
+
+
+def _text(line: bytes) -> str:
+    """A line for people: whatever it is, it can be printed."""
+    return line.decode("utf-8", "replace").rstrip("\r")

@@ -1,0 +1,255 @@
+"""One life of one process: launched, ready, exited. A restart makes a new one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import assert_never
+
+import attrs
+import trio
+
+from regrow._actors.messages import ChildMessage, Completed, Gone, StillThere, Up
+from regrow._actors.output import Tail
+from regrow._actors.tree import Tree
+from regrow._decisions.exits import classify
+from regrow._specs import event as events
+from regrow._specs.child import ChildSpec
+from regrow._specs.exit import Exit, Reason
+from regrow._specs.output import OutputTo
+from regrow._specs.protocol import (
+    Activity,
+    Exited,
+    Fact,
+    Key,
+    Launched,
+    Lost,
+    NotLaunched,
+    Output,
+    OutputGap,
+    Ready,
+    ReadyFailed,
+    Refusal,
+    RunningProcess,
+    Stream,
+    Stuck,
+)
+from regrow._specs.readiness import Completes
+from regrow._specs.stop import KILL
+
+TAIL_IN_EXIT = 20
+"""How many lines of standard error an exit keeps."""
+
+
+class Process:
+    """The actor of one incarnation. It tells its supervisor `Up` or `Completed` at most once, and `Gone` once, last.
+
+    It is stopped by `stop`, or by cancelling its task; either way its process is gone when the task ends, unless it is
+    stuck and nobody waits for it any more.
+    """
+
+    def __init__(self, tree: Tree, spec: ChildSpec, key: Key, tell: Callable[[ChildMessage], object]) -> None:
+        self.tree = tree
+        self.spec = spec
+        self.key = key
+        self.pid: int | None = None
+        self.launched_at = trio.current_time()
+        self.launched_time = time.time()
+        self.ready_at: float | None = None
+        self.exit: Exit | None = None
+        """How it ended; `None` as long as it has not."""
+        self.running: RunningProcess | None = None
+        self._tell = tell
+        self._tails: dict[Stream, Tail] = {}
+        self._terminal: Exited | Lost | None = None
+        self._ready_failure: str | None = None
+        self._over = trio.Event()  # its terminal fact is here, or it is not going to be ready
+        self._gone = trio.Event()  # its terminal fact is here
+        self._is_launching = False
+        self._is_stopping = False
+        self._scope = trio.CancelScope()  # cancelled by `stop`
+        self._patience = trio.CancelScope()  # around the wait for a stop: cancelled by `hurry`
+
+    # -- what its supervisor and its handle want of it ---------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Stop it, ready or not. Its supervisor is told when it is gone, or stuck."""
+        self._is_stopping = True
+        self._scope.cancel()
+
+    def hurry(self) -> None:
+        """If it is being stopped, kill it now."""
+        self._patience.cancel()
+
+    def output(self, stream: Stream, count: int | None = None) -> tuple[str, ...]:
+        """The last lines that it printed."""
+        tail = self._tails.get(stream)
+        return tail.lines(count) if tail else ()
+
+    # -- its life ----------------------------------------------------------------------------------------------------
+
+    @trio.lowlevel.enable_ki_protection
+    async def run(self) -> None:
+        """Live once, from launch to end."""
+        self.tree.processes.add(self)
+        try:
+            exit = await self._live()
+        finally:
+            self.tree.processes.discard(self)
+        self.exit = exit
+        if exit.reason is Reason.FAILED_TO_START:
+            self._announce(events.ChildStartFailed(self.key.path, self.key.incarnation, exit))
+        elif exit.pid is not None:
+            self._announce(events.ChildExited(self.key.path, self.key.incarnation, exit))
+        if self._has_completed(exit):
+            self._tell(Completed(self.spec.name, exit))
+        else:
+            self._tell(Gone(self.spec.name, exit))
+
+    async def _live(self) -> Exit:
+        try:
+            with self._scope:
+                self._is_launching = True  # until it is known what came of it
+                answer = await self.tree.launcher.launch(self.key, self.spec, self._on_fact)
+                self._is_launching = False
+                if isinstance(answer, NotLaunched):
+                    return _not_launched(answer)
+                self.running = answer
+                await self._over.wait()
+        finally:  # also when the task is cancelled: its supervisor has broken down
+            with trio.CancelScope(shield=True):  # bounded by the ladder and by `revoke`
+                await self._end()
+        if not self._gone.is_set() and self.pid is not None:
+            await self._wait_for_stuck()
+        return self._judge()
+
+    async def _end(self) -> None:
+        """Leave nothing behind: stop what runs, and revoke a launch that was cut off."""
+        if self._is_launching:
+            await self.tree.launcher.revoke(self.key)
+        if self.running is None or self._gone.is_set():
+            return
+        self._announce(events.ChildStopping(self.key.path, self.key.incarnation))
+        if not self.tree.is_hurried:
+            with self._patience:
+                await self.running.stop(self.spec.stop)
+                return
+        await self.running.stop(KILL)
+
+    async def _wait_for_stuck(self) -> None:
+        """It is still there after the kill: say so, and wait on, until it is gone or its supervisor ends."""
+        self._announce(events.ChildStuck(self.key.path, self.key.incarnation, self.pid or 0))
+        self._tell(StillThere(self.spec.name, self.pid, self.spec.stop.kill_wait))
+        await self._gone.wait()
+
+    # -- what happens to it ------------------------------------------------------------------------------------------
+
+    def _on_fact(self, fact: Fact) -> None:
+        match fact:
+            case Launched(pid):
+                self.pid = pid
+                self._announce(events.ChildStarted(self.key.path, self.key.incarnation, pid))
+            case Ready():
+                self._on_ready()
+            case ReadyFailed(why):
+                self._ready_failure = why
+                self._over.set()
+            case Output(stream, data):
+                self._on_output(stream, data)
+            case OutputGap(stream, missed):
+                self._announce(events.OutputMissed(self.key.path, self.key.incarnation, stream, missed))
+            case Exited() | Lost():
+                self._finish_output()
+                self._terminal = fact
+                self._over.set()
+                self._gone.set()
+            case Activity() | Stuck():
+                pass  # no watchdog yet; that a stop ended in *stuck* is seen when it returns
+            case _:
+                assert_never(fact)
+
+    def _on_ready(self) -> None:
+        self.ready_at = trio.current_time()
+        if not self._is_stopping:
+            after = self.ready_at - self.launched_at
+            self._announce(events.ChildReady(self.key.path, self.key.incarnation, after))
+            self._tell(Up(self.spec.name))
+
+    def _on_output(self, stream: Stream, data: bytes) -> None:
+        if stream not in self._tails:
+            self._tails[stream] = Tail(self.spec.output)
+        self._print(stream, self._tails[stream].feed(data))
+
+    def _finish_output(self) -> None:
+        for stream, tail in self._tails.items():
+            self._print(stream, tail.finish())
+
+    def _print(self, stream: Stream, lines: list[str]) -> None:
+        if self.spec.output.to is OutputTo.EVENTS:
+            for line in lines:
+                self._announce(events.ChildOutput(self.key.path, self.key.incarnation, stream, line))
+
+    def _announce(self, event: events.Event) -> None:
+        self.tree.announce(event)
+
+    # -- how it ended ------------------------------------------------------------------------------------------------
+
+    def _has_completed(self, exit: Exit) -> bool:
+        return exit.reason is Reason.NORMAL and isinstance(self.spec.ready, Completes)
+
+    def _judge(self) -> Exit:
+        """What its end means. It is over, one way or another."""
+        terminal = self._terminal
+        if terminal is None:
+            return Exit(Reason.STOPPED, pid=self.pid, why="" if self.pid is None else "still there after the kill")
+        reason, why = self._reason(terminal)
+        now = trio.current_time()
+        exit = Exit(
+            reason,
+            why=why,
+            pid=self.pid,
+            ran_for=now - self.launched_at,
+            healthy_for=0.0 if self.ready_at is None else now - self.ready_at,
+            tail=self.output(Stream.STDERR, TAIL_IN_EXIT),
+        )
+        if isinstance(terminal, Lost):
+            return attrs.evolve(exit, loss=terminal.loss)
+        return attrs.evolve(
+            exit,
+            code=terminal.code,
+            signal=terminal.signal,
+            killed=terminal.killed,
+            core_dumped=terminal.core_dumped,
+            strays=terminal.strays,
+            usage=terminal.usage,
+        )
+
+    def _reason(self, terminal: Exited | Lost) -> tuple[Reason, str]:
+        if self._is_stopping:
+            return Reason.STOPPED, ""
+        if self._ready_failure is not None:
+            return Reason.FAILED_TO_START, self._ready_failure
+        if isinstance(terminal, Lost):
+            reason = Reason.LOST if self.ready_at is not None else Reason.FAILED_TO_START
+            return reason, terminal.why
+        reason = classify(terminal, self.spec)
+        if self.ready_at is not None or (isinstance(self.spec.ready, Completes) and reason is Reason.NORMAL):
+            return reason, _unknown(terminal)
+        return Reason.FAILED_TO_START, "it ended before it was ready"
+
+
+def _unknown(terminal: Exited) -> str:
+    """Somebody else took the status: then nobody knows how it ended."""
+    is_known = terminal.code is not None or terminal.signal is not None
+    return "" if is_known else "its exit status was taken by other code of this program"
+
+
+def _not_launched(answer: NotLaunched) -> Exit:
+    if answer.refusal is Refusal.REVOKED:
+        return Exit(Reason.STOPPED)
+    return Exit(
+        Reason.FAILED_TO_START,
+        why=answer.why,
+        errno=answer.errno,
+        was_refused=answer.refusal in {Refusal.CAPACITY, Refusal.ENGINE},
+    )

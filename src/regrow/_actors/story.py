@@ -1,0 +1,62 @@
+"""How a supervisor's end is told: to the supervisor above as an exit, to the caller at the top as an error."""
+
+from __future__ import annotations
+
+from regrow._decisions.verdicts import End
+from regrow._specs.exit import Exit, Reason
+from regrow._specs.supervisor import join
+from regrow.exceptions import RegrowError, StartFailedError, TooManyRestartsError
+
+
+def errors_of(end: End, path: str, name: str) -> list[RegrowError]:
+    """The errors that tell *end*, if it was a bad one."""
+    if end.reason not in {Reason.GAVE_UP, Reason.FAILED_TO_START}:
+        return []
+    if end.limit:
+        culprit, exit = end.culprits[0]
+        return [
+            TooManyRestartsError(
+                _shown(path, name), limit=end.limit, culprit=join(path, culprit), exit=exit, restarts=end.restarts
+            )
+        ]
+    return [StartFailedError(join(path, culprit), exit) for culprit, exit in end.culprits]
+
+
+def exit_of(end: End, path: str, name: str, *, ran_for: float, healthy_for: float) -> Exit:
+    """The exit that the supervisor above is told."""
+    errors = errors_of(end, path, name)
+    last = _significant_failure(end)
+    return Exit(
+        end.reason,
+        code=last.code if last else None,
+        signal=last.signal if last else None,
+        error=_as_one(errors, path),
+        ran_for=ran_for,
+        healthy_for=healthy_for,
+        was_refused=bool(end.culprits) and not end.limit and all(exit.was_refused for _, exit in end.culprits),
+    )
+
+
+def group_of(errors: list[Exception], name: str, end: End) -> ExceptionGroup[Exception]:
+    """The error that leaves the tree called *name*: one group, whose own text already names the culprits."""
+    what = "gave up" if end.reason is Reason.GAVE_UP else "could not start"
+    return ExceptionGroup(f"supervision tree {name!r} {what}: " + "; ".join(str(error) for error in errors), errors)
+
+
+def _shown(path: str, name: str) -> str:
+    return repr(name) if path == "." else path
+
+
+def _significant_failure(end: End) -> Exit | None:
+    """The bad end of a significant child, whose code a program that ends by auto-shutdown takes for its own."""
+    if end.reason is not Reason.NORMAL or not end.culprits:
+        return None
+    exit = end.culprits[0][1]
+    is_supervisor_with_code = exit.pid is None and (exit.code is not None or exit.signal is not None)
+    return exit if exit.reason is not Reason.NORMAL or is_supervisor_with_code else None
+
+
+def _as_one(errors: list[RegrowError], path: str) -> Exception | None:
+    if len(errors) > 1:  # children that start together fail together
+        return ExceptionGroup(f"{path}: {len(errors)} starts failed: {'; '.join(map(str, errors))}", errors)
+    return errors[0] if errors else None

@@ -1,0 +1,264 @@
+"""The actor that keeps children running.
+
+Its loop receives, decides, does. It never awaits anything but its mailbox: a child that takes its time to start or to stop
+does so in a task of its own, which tells the mailbox when it is done. So a supervisor is never deaf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias, assert_never
+
+import trio
+
+from regrow._actors.mailbox import Mailbox, Ref, Request
+from regrow._actors.messages import (
+    Adopt,
+    Ask,
+    ChildMessage,
+    Completed,
+    Due,
+    Gone,
+    Message,
+    ShutDown,
+    StillThere,
+    Up,
+    Withdraw,
+)
+from regrow._actors.process import Process
+from regrow._actors.story import errors_of, exit_of
+from regrow._actors.tree import Tree
+from regrow._decisions import verdicts
+from regrow._decisions.calls import VERBS, Call, DeleteChild, StartChild, StartNamed, StopChild
+from regrow._decisions.ledger import Ledger
+from regrow._decisions.verdicts import End, Verdict
+from regrow._specs import event as events
+from regrow._specs.child import ChildSpec
+from regrow._specs.exit import Exit, Reason
+from regrow._specs.protocol import Key
+from regrow._specs.supervisor import AnySupervisorSpec, join
+from regrow.exceptions import SupervisorEndedError
+
+
+class Supervisor:
+    """The actor of one incarnation of a supervisor. It tells the one above `Up` at most once, and `Gone` once, last."""
+
+    def __init__(self, tree: Tree, spec: AnySupervisorSpec, key: Key, tell: Callable[[ChildMessage], object]) -> None:
+        self.tree = tree
+        self.key = key
+        self.path = key.path
+        self.ledger = Ledger(spec, key.path, tree.random)
+        self.children: dict[str, Incarnation] = {}
+        """The newest incarnation of each entry that has ever had one."""
+        self.launched_at = trio.current_time()
+        self.ready_at: float | None = None
+        self.end: End | None = None
+        self.exit: Exit | None = None
+        self._name = spec.name
+        self._tell = tell
+        self._mailbox: Mailbox[Message] = Mailbox()
+        self._nursery: trio.Nursery
+        self._waits: dict[str, trio.CancelScope] = {}
+
+    @property
+    def ref(self) -> Ref[Message]:
+        """Where to tell it something."""
+        return self._mailbox.ref
+
+    def stop(self) -> None:
+        """Stop everything, in order. The supervisor above is told when that is done."""
+        self.ref.tell(ShutDown())
+
+    async def ask(self, call: Call) -> None:
+        """Ask for something and wait until it is done, or refused.
+
+        Cancelling takes a start back: a child that nobody waits for any more is stopped again, and a new entry deleted.
+
+        Raises:
+            RegrowError: as the call's row of the table says.
+        """
+        ask = Ask(call, Request())
+        if not self.ref.tell(ask):
+            raise SupervisorEndedError(join(self.path, call.name), VERBS[type(call)])
+        try:
+            await ask.request.wait()
+        except trio.Cancelled:
+            if isinstance(call, StartChild | StartNamed):
+                self.ref.tell(Withdraw(ask))
+            raise
+
+    async def adopt(self, spec: AnySupervisorSpec) -> None:
+        """Take over *spec*; nothing is started or stopped by that."""
+        request: Request[None] = Request()
+        if not self.ref.tell(Adopt(spec, request)):
+            raise SupervisorEndedError(self.path, "apply")
+        await request.wait()
+
+    # -- its life ----------------------------------------------------------------------------------------------------
+
+    @trio.lowlevel.enable_ki_protection
+    async def run(self) -> None:
+        """Boot, serve, and stop everything."""
+        self._announce(events.SupervisorStarted(self.path, self.key.incarnation))
+        try:
+            async with trio.open_nursery() as self._nursery:
+                self._do(self.ledger.boot(trio.current_time()))
+                while self.end is None:
+                    self._handle(await self._mailbox.receive())
+                self._nursery.cancel_scope.cancel()  # only what is stuck is left, and backoffs
+        except Exception as error:  # a mistake of ours: the nursery has ended all children by now
+            self.exit = Exit(Reason.CRASHED, why="its supervisor broke down", error=error)
+        finally:
+            self._dismiss(self._mailbox.close())
+        self._finish()
+
+    def _finish(self) -> None:
+        if self.exit is None:
+            assert self.end is not None
+            now = trio.current_time()
+            healthy_for = 0.0 if self.ready_at is None else now - self.ready_at
+            self.exit = exit_of(
+                self.end, self.path, self._name, ran_for=now - self.launched_at, healthy_for=healthy_for
+            )
+        self._announce(events.SupervisorExited(self.path, self.key.incarnation, self.exit))
+        self._tell(Gone(self._name, self.exit))
+
+    def _dismiss(self, unread: list[Message]) -> None:
+        for message in unread:
+            if isinstance(message, Ask):
+                at = join(self.path, message.call.name)
+                message.request.refuse(SupervisorEndedError(at, VERBS[type(message.call)]))
+            elif isinstance(message, Adopt):
+                message.request.refuse(SupervisorEndedError(self.path, "apply"))
+
+    # -- receive, decide ---------------------------------------------------------------------------------------------
+
+    def _handle(self, message: Message) -> None:
+        self._do(self._decide(message, trio.current_time()))
+        if not isinstance(message, ShutDown | Adopt):
+            self.tree.journal.stir(join(self.path, message.name))
+
+    def _decide(self, message: Message, now: float) -> list[Verdict]:
+        match message:
+            case Up(name):
+                return self.ledger.on_ready(name, now)
+            case Completed(name, exit):
+                return self.ledger.on_completed(name, exit, now)
+            case Gone(name, exit):
+                return self.ledger.on_gone(name, exit, now)
+            case StillThere(name, pid, waited):
+                return self.ledger.on_stuck(name, pid, waited, now)
+            case Due(name, token):
+                return self.ledger.on_due(name, token, now)
+            case Ask(call):
+                return self.ledger.ask(message, call, now)
+            case Withdraw(ask):
+                return self.ledger.withdraw(ask, ask.call.name, now)
+            case Adopt(spec, request):
+                return self._adopt(spec, request)
+            case ShutDown():
+                return self.ledger.shut_down(now)
+            case _:
+                assert_never(message)
+
+    def _adopt(self, spec: AnySupervisorSpec, request: Request[None]) -> list[Verdict]:
+        self.ledger.adopt(spec)
+        self._announce(events.SpecApplied(self.path))
+        request.answer(None)
+        return []
+
+    # -- do ----------------------------------------------------------------------------------------------------------
+
+    def _do(self, orders: list[Verdict]) -> None:
+        for order in orders:
+            self._carry_out(order)
+
+    def _carry_out(self, order: Verdict) -> None:
+        match order:
+            case verdicts.Start(name):
+                self._start(name)
+            case verdicts.Stop(name):
+                self.children[name].stop()
+            case verdicts.Wait(name, delay, token):
+                self._nursery.start_soon(self._wait, name, delay, token)
+            case verdicts.CancelWait(name):
+                if scope := self._waits.pop(name, None):
+                    scope.cancel()
+            case verdicts.Reply(ask, error):
+                self._reply(ask, error)
+            case verdicts.End():
+                self.end = order
+            case _:
+                self._tell_of(order)
+
+    def _tell_of(self, order: verdicts.News) -> None:
+        """Orders that are news."""
+        match order:
+            case verdicts.Schedule(name, delay, attempt, left):
+                self._announce(events.RestartScheduled(join(self.path, name), delay, attempt, left))
+            case verdicts.Cancel(name):
+                self._announce(events.RestartCancelled(join(self.path, name)))
+            case verdicts.Add(name):
+                self._announce(events.ChildAdded(join(self.path, name)))
+            case verdicts.Forget(name, asked):
+                self.children.pop(name, None)
+                kind = events.ChildDeleted if asked else events.ChildForgotten
+                self._announce(kind(join(self.path, name)))
+            case verdicts.Booted():
+                self.ready_at = trio.current_time()
+                self._announce(events.SupervisorReady(self.path, self.key.incarnation))
+                self._tell(Up(self._name))
+            case verdicts.Ending(end):
+                self._tell_of_end(end)
+
+    def _tell_of_end(self, end: End) -> None:
+        number = self.key.incarnation
+        if end.limit:
+            culprit, exit = end.culprits[0]
+            self._announce(events.SupervisorGaveUp(self.path, number, join(self.path, culprit), exit))
+        why = {Reason.STOPPED: "asked", Reason.NORMAL: "auto-shutdown"}.get(end.reason, end.reason.value)
+        self._announce(events.SupervisorStopping(self.path, number, why.replace("_", " ")))
+
+    def _start(self, name: str) -> None:
+        spec = self.ledger.entries[name].spec
+        key = self.tree.next_key(join(self.path, name))
+        child: Incarnation
+        if isinstance(spec, ChildSpec):
+            child = Process(self.tree, spec, key, self.ref.tell)
+        else:
+            child = Supervisor(self.tree, spec, key, self.ref.tell)
+        self.children[name] = child
+        self._nursery.start_soon(child.run, name=str(key))
+
+    @trio.lowlevel.enable_ki_protection
+    async def _wait(self, name: str, delay: float, token: int) -> None:
+        with trio.CancelScope() as self._waits[name]:
+            await trio.sleep(delay)
+            del self._waits[name]
+            self.ref.tell(Due(name, token))
+
+    def _reply(self, ask: object, error: Exception | None) -> None:
+        assert isinstance(ask, Ask)
+        if error is not None:
+            ask.request.refuse(error)
+            return
+        ask.request.answer(None)
+        if ask.request.is_abandoned:  # it was done before the withdrawal came: undo it
+            if isinstance(ask.call, StartChild | StartNamed):
+                self.ref.tell(Ask(StopChild(ask.call.name), Request()))
+            if isinstance(ask.call, StartChild):
+                self.ref.tell(Ask(DeleteChild(ask.call.name), Request()))
+
+    def _announce(self, event: events.Event) -> None:
+        self.tree.announce(event)
+
+    @property
+    def errors(self) -> list[Exception]:
+        """What went wrong, if it has ended badly."""
+        if self.exit is not None and self.exit.reason is Reason.CRASHED and self.exit.error is not None:
+            return [self.exit.error]
+        return list(errors_of(self.end, self.path, self._name)) if self.end is not None else []
+
+
+Incarnation: TypeAlias = Process | Supervisor
+"""One life of an entry's child."""

@@ -1,0 +1,147 @@
+"""What a user holds of a supervisor; the root's is the handle of the tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+
+from regrow._actors import applying
+from regrow._actors.child_handle import ChildHandle
+from regrow._actors.handle import Handle
+from regrow._actors.journal import EventStream
+from regrow._actors.supervisor import Supervisor
+from regrow._decisions.calls import DeleteChild, RestartChild, StartChild, StopChild
+from regrow._specs.child import ChildSpec
+from regrow._specs.status import AnyStatus, ChildCount, SupervisorStatus
+from regrow._specs.supervisor import AnySpec, AnySupervisorSpec, DynamicSpec, join
+from regrow.exceptions import InvalidStateError, ProcessNotFoundError
+
+
+class SupervisorHandle(Handle):
+    """A supervisor, and all below it. The root's is the handle of the tree."""
+
+    def __getitem__(self, path: str) -> ChildHandle | SupervisorHandle:
+        """The handle of what is at *path*, seen from here.
+
+        Raises:
+            ProcessNotFoundError: nothing is there now.
+        """
+        if path == ".":
+            return self
+        return handle(self._root, join(self.path, path))
+
+    def child(self, path: str) -> ChildHandle:
+        """The handle of the process at *path*, seen from here.
+
+        Raises:
+            ProcessNotFoundError: nothing is there now, or it is a supervisor.
+        """
+        found = self[path]
+        if not isinstance(found, ChildHandle):
+            raise ProcessNotFoundError(found.path, "it is a supervisor")
+        return found
+
+    def supervisor(self, path: str) -> SupervisorHandle:
+        """The handle of the supervisor at *path*, seen from here.
+
+        Raises:
+            ProcessNotFoundError: nothing is there now, or it is a process.
+        """
+        found = self[path]
+        if not isinstance(found, SupervisorHandle):
+            raise ProcessNotFoundError(found.path, "it is a process")
+        return found
+
+    def status(self) -> SupervisorStatus:
+        """What it and all below it are doing now, as one frozen snapshot."""
+        status = super().status()
+        assert isinstance(status, SupervisorStatus)
+        return status
+
+    def events(self, start: int | None = None) -> EventStream:
+        """The events of the whole tree as an async iterator, from now on or from number *start* on.
+
+        A number that the journal no longer holds is told as `EventsMissed`. It ends when the tree has ended.
+        """
+        return self._journal.events(start)
+
+    async def start_child(
+        self, spec: AnySpec | None = None, *, args: Iterable[str] = (), name: str | None = None
+    ) -> ChildHandle | SupervisorHandle:
+        """Add a child at the end of the order and start it; return when it is ready.
+
+        Args:
+            spec: what to run. Under a dynamic supervisor it may be left out: then its template is used.
+            args: appended to the template's command.
+            name: what to call a child of the template; given one if left out.
+
+        Raises:
+            AlreadyRunningError: there is an entry of that name.
+            InvalidStateError: there are `max_children`, there is no template, or the supervisor is stopping.
+            StartFailedError: it did not become ready. The entry is discarded, nothing is retried or counted.
+
+        Cancelling it takes the start back.
+        """
+        actor = self._live()
+        child = self._from_template(actor, tuple(args), name) if spec is None else spec
+        await actor.ask(StartChild(child))
+        return handle(self._root, join(self.path, child.name))
+
+    async def stop_child(self, name: str) -> None:
+        """`self[name].stop()`. OTP: `terminate_child`."""
+        await self._live().ask(StopChild(name))
+
+    async def restart_child(self, name: str) -> None:
+        """`self[name].restart()`: stop it, then start it."""
+        await self._live().ask(RestartChild(name))
+
+    async def delete_child(self, name: str) -> None:
+        """`self[name].delete()`. OTP: `delete_child`."""
+        await self._live().ask(DeleteChild(name))
+
+    def which_children(self) -> tuple[AnyStatus, ...]:
+        """The status of each child, the youngest entry first, as OTP has it."""
+        return tuple(reversed(self.status().children))
+
+    def count_children(self) -> ChildCount:
+        """How many children there are. OTP: `count_children`."""
+        return self._live().ledger.count()
+
+    async def apply(self, spec: AnySupervisorSpec) -> None:
+        """Turn it into the supervisor of *spec*, with the fewest starts and stops.
+
+        Entries that are not in *spec* are stopped and deleted; those whose command, directory, environment, input or
+        output differ are stopped and started again; other differences are taken over in place; new ones are started. Its
+        order is the new order. Cancelling leaves it half done; applying the same spec again does the rest.
+
+        Raises:
+            InvalidStateError: *spec* is of another kind, or has another name.
+            ExceptionGroup: of `StartFailedError`; the entries stay down, everything else was done.
+        """
+        errors = await applying.apply(self._live(), spec)
+        if errors:
+            raise ExceptionGroup(f"{self.path}: {len(errors)} starts failed: {'; '.join(map(str, errors))}", errors)
+
+    def _live(self) -> Supervisor:
+        actor = self._actor()
+        if not isinstance(actor, Supervisor):
+            self._entry()  # says so if there is none
+            raise InvalidStateError(self.path, "be asked", "down", "start it")
+        return actor
+
+    def _from_template(self, actor: Supervisor, args: tuple[str, ...], name: str | None) -> ChildSpec:
+        spec = actor.ledger.spec
+        template = spec.template if isinstance(spec, DynamicSpec) else None
+        if template is None:
+            raise InvalidStateError(self.path, "start a child without a spec", "it has no template")
+        number = actor.tree.next_number(self.path, template.name) if name is None else 0
+        return attrs.evolve(template, name=name or f"{template.name}-{number}", command=(*template.command, *args))
+
+
+def handle(root: Supervisor, path: str) -> ChildHandle | SupervisorHandle:
+    """The handle of what is at *path* now."""
+    if path == ".":
+        return SupervisorHandle(root, path)
+    kind = ChildHandle if isinstance(Handle(root, path).spec, ChildSpec) else SupervisorHandle
+    return kind(root, path)

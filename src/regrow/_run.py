@@ -1,0 +1,223 @@
+"""The one file that joins actors with an edge: open a tree for a block, or run it to its end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from random import Random
+
+import trio
+
+from regrow._actors.messages import ChildMessage, Up
+from regrow._actors.story import group_of
+from regrow._actors.supervisor import Supervisor
+from regrow._actors.supervisor_handle import SupervisorHandle
+from regrow._actors.tree import Tree
+from regrow._edge.local import LocalLauncher
+from regrow._sinks.log import LogSink
+from regrow._specs.check import Problem, problems
+from regrow._specs.child import ChildSpec
+from regrow._specs.exit import Exit, Reason
+from regrow._specs.protocol import Launcher, Sink
+from regrow._specs.supervisor import ANY_SPEC, AnySupervisorSpec, DynamicSpec, walk
+from regrow.exceptions import InvalidSpecError, InvalidStateError, RegrowError, SupervisorEndedError
+
+EX_UNAVAILABLE = 69
+"""The exit code of `run` for a tree that could not start. BSD: sysexits."""
+
+EX_SOFTWARE = 70
+"""The exit code of `run` for a tree that gave up. BSD: sysexits."""
+
+
+@asynccontextmanager
+async def open_supervisor(
+    spec: AnySupervisorSpec,
+    *,
+    launcher: Launcher | None = None,
+    sinks: Iterable[Sink] | None = None,
+    journal_size: int = 10_000,
+    random: Random | None = None,
+) -> AsyncIterator[SupervisorHandle]:
+    """Open a supervision tree for a block: everything is ready when the body begins, and gone when the block is left.
+
+    Leaving the block, also by an error or by cancelling, first stops all children, in reverse start order and within their
+    graces. When the tree ends by itself, the body is cancelled.
+
+    Args:
+        spec: the tree.
+        launcher: what runs processes; the local machine by default.
+        sinks: callables that are given every event; by default one that logs through structlog.
+        journal_size: how many events are kept for readers of `events()`.
+        random: where the jitter of backoffs comes from; given by tests.
+
+    Yields:
+        The handle of the root.
+
+    Raises:
+        InvalidSpecError: something is wrong with the tree; nothing was started.
+        ExceptionGroup: of `StartFailedError` if a start failed, before the body runs; of `TooManyRestartsError` if the
+            tree gave up; of that and the body's own error if there are both. A body's error alone goes on as it is.
+    """
+    opened = _Opened(spec, launcher, sinks, journal_size, random)
+    body_error: BaseException | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(opened.live)
+        try:
+            await opened.is_decided.wait()
+            if opened.is_ready:
+                with opened.body:
+                    yield SupervisorHandle(opened.root, ".")
+        except BaseException as error:  # noqa: ASYNC103  # kept until everything is stopped, then it goes on
+            body_error = error
+        opened.root.stop()  # the nursery waits until that is done; it is shielded, and bounded by the graces
+    opened.raise_what_went_wrong(body_error)
+
+
+def run(
+    spec: AnySupervisorSpec,
+    *,
+    launcher: Launcher | None = None,
+    sinks: Iterable[Sink] | None = None,
+) -> int:
+    """Run a tree until it ends or is told to stop, and return an exit code. Blocks; brings its own event loop.
+
+    SIGINT and SIGTERM stop the tree, in order and within the graces; a second one kills what is left. The story of a bad end
+    is written to standard error.
+
+    Returns:
+        0 if it was asked to stop, or shut itself down after a good end; the code of the significant child that made it
+        shut down (128 + the signal's number if a signal ended that); 70 if it gave up; 69 if it could not start;
+        130 or 143 if a second SIGINT or SIGTERM killed it.
+
+    Raises:
+        InvalidSpecError: something is wrong with the tree; nothing was started.
+    """
+    return trio.run(_run, spec, launcher, sinks)
+
+
+async def _run(spec: AnySupervisorSpec, launcher: Launcher | None, sinks: Iterable[Sink] | None) -> int:
+    opened = _Opened(spec, launcher, sinks, 10_000, None)
+    killed_by = 0
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(opened.live)
+            with opened.is_over:  # cancelled when the tree has ended, however that came
+                async for number in received:
+                    if opened.is_asked:
+                        killed_by = number
+                        opened.tree.hurry()
+                    opened.stop()
+    for error in opened.errors:
+        print(f"regrow: {error}", file=sys.stderr)
+    return 128 + killed_by if killed_by else exit_code(opened.root.exit)
+
+
+def exit_code(exit: Exit | None) -> int:
+    """The exit code of a program whose tree ended like this."""
+    if exit is None or exit.reason is Reason.FAILED_TO_START:
+        return EX_UNAVAILABLE
+    if exit.reason is Reason.STOPPED:
+        return 0
+    if exit.reason is not Reason.NORMAL:
+        return EX_SOFTWARE
+    if exit.code is None and exit.signal is None:
+        return 0
+    number = exit.returncode or 0
+    return 128 - number if number < 0 else number & 0xFF
+
+
+class _Opened:
+    """A tree that lives in one task, shielded from everything but its own end."""
+
+    def __init__(
+        self,
+        spec: AnySupervisorSpec,
+        launcher: Launcher | None,
+        sinks: Iterable[Sink] | None,
+        journal_size: int,
+        random: Random | None,
+    ) -> None:
+        self._launcher = launcher or LocalLauncher()
+        check(spec, self._launcher)
+        self._spec = spec
+        self.tree = Tree(self._launcher, [LogSink()] if sinks is None else sinks, journal_size, random)
+        self.root = Supervisor(self.tree, spec, self.tree.next_key("."), self._hear)
+        self.is_decided = trio.Event()
+        """It is ready, or it has ended without having been."""
+        self.is_ready = False
+        self.is_asked = False
+        self.body = trio.CancelScope()
+        """Around the body of the block: cancelled when the tree has ended."""
+        self.is_over = trio.CancelScope()
+        self.errors: list[Exception] = []
+
+    def stop(self) -> None:
+        """Ask it to stop, in order."""
+        self.is_asked = True
+        self.root.stop()
+
+    @trio.lowlevel.enable_ki_protection
+    async def live(self) -> None:
+        """Boot, serve, stop; never raises what its tree went through, but keeps it in `errors`."""
+        try:
+            with trio.CancelScope(shield=True):
+                async with self._launcher.open() as self.tree.launcher:
+                    await self.root.run()
+            self.errors += self.root.errors
+        except RegrowError as error:  # the launcher cannot be opened here
+            self.errors.append(error)
+        finally:
+            self.tree.journal.end()
+            self.is_decided.set()
+            self.body.cancel()
+            self.is_over.cancel()
+
+    def raise_what_went_wrong(self, body_error: BaseException | None) -> None:
+        """Let the tree's error go up, with the body's if there is one; or the body's as it is."""
+        group = self._as_group()
+        if group is not None and body_error is not None:
+            raise BaseExceptionGroup("the body of the tree failed, and the tree too", [body_error, group])
+        if group is not None:
+            raise group
+        if body_error is not None:
+            raise body_error
+        if not self.is_ready:
+            raise SupervisorEndedError(".", "be opened", "stopped before it was ready")
+
+    def _as_group(self) -> Exception | None:
+        if not self.errors:
+            return None
+        if self.root.end is None:
+            return self.errors[0]
+        return group_of(self.errors, self._spec.name, self.root.end)
+
+    def _hear(self, message: ChildMessage) -> None:
+        """What the root says to the supervisor above it, which is us."""
+        if isinstance(message, Up):
+            self.is_ready = True
+            self.is_decided.set()
+
+
+def check(spec: AnySupervisorSpec, launcher: Launcher) -> None:
+    """Refuse a tree that cannot be run, before anything is started.
+
+    Raises:
+        InvalidSpecError: with every problem, each with its place.
+        InvalidStateError: there is no trio around us.
+    """
+    if not isinstance(spec, ANY_SPEC) or isinstance(spec, ChildSpec):
+        what = f"must be a SupervisorSpec or a DynamicSpec, not {type(spec).__name__}"
+        raise InvalidSpecError([Problem("the root of a tree", what)])
+    found = problems(spec)
+    for path, child in walk(spec):
+        process = child.template if isinstance(child, DynamicSpec) else child
+        if isinstance(process, ChildSpec):
+            place = spec.name if path == "." else f"{spec.name}/{path}"
+            found += [Problem(place, what) for what in launcher.check(process)]
+    if found:
+        raise InvalidSpecError(found)
+    if not trio.lowlevel.in_trio_run():
+        hint = "call trio.run(main), or use regrow.run(spec)"
+        raise InvalidStateError(spec.name, "open a supervisor", "there is no trio event loop around us", hint)
