@@ -42,8 +42,8 @@ async def open_supervisor(
 ) -> AsyncIterator[SupervisorHandle]:
     """Open a supervision tree for a block: everything is ready when the body begins, and gone when the block is left.
 
-    Leaving the block, also by an error or by cancelling, first stops all children, in reverse start order and within their
-    graces. When the tree ends by itself, the body is cancelled.
+    Leaving the block, also by an error or by cancelling, first stops all children, in reverse start order and within
+    their graces. When the tree ends by itself, the body is cancelled.
 
     Args:
         spec: the tree.
@@ -69,7 +69,7 @@ async def open_supervisor(
             if opened.is_ready:
                 with opened.body:
                     yield SupervisorHandle(opened.root, ".")
-        except BaseException as error:  # noqa: ASYNC103  # kept until everything is stopped, then it goes on
+        except BaseException as error:  # noqa: ASYNC103, BLE001  # kept until everything is stopped, then it goes on
             body_error = error
         opened.root.stop()  # the nursery waits until that is done; it is shielded, and bounded by the graces
     opened.raise_what_went_wrong(body_error)
@@ -83,8 +83,8 @@ def run(
 ) -> int:
     """Run a tree until it ends or is told to stop, and return an exit code. Blocks; brings its own event loop.
 
-    SIGINT and SIGTERM stop the tree, in order and within the graces; a second one kills what is left. The story of a bad end
-    is written to standard error.
+    SIGINT and SIGTERM stop the tree, in order and within the graces; a second one kills what is left. The story of a bad
+    end is written to standard error.
 
     Returns:
         0 if it was asked to stop, or shut itself down after a good end; the code of the significant child that made it
@@ -110,7 +110,7 @@ async def _run(spec: AnySupervisorSpec, launcher: Launcher | None, sinks: Iterab
                         opened.tree.hurry()
                     opened.stop()
     for error in opened.errors:
-        print(f"regrow: {error}", file=sys.stderr)
+        sys.stderr.write(f"regrow: {error}\n")
     return 128 + killed_by if killed_by else exit_code(opened.root.exit)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from regrow._actors.supervisor import Supervisor
 from regrow._decisions.applying import Plan, plan
 from regrow._decisions.calls import DeleteChild, StartNamed, StopChild
@@ -30,10 +32,8 @@ async def apply(supervisor: Supervisor, spec: AnySupervisorSpec) -> list[RegrowE
 
 async def _remove(supervisor: Supervisor, name: str) -> None:
     await supervisor.ask(StopChild(name))
-    try:
+    with suppress(ProcessNotFoundError):  # a temporary child is forgotten as soon as it is down
         await supervisor.ask(DeleteChild(name))
-    except ProcessNotFoundError:
-        pass  # a temporary child is forgotten as soon as it is down
 
 
 async def _start(supervisor: Supervisor, steps: Plan, was_up: set[str], spec: AnySupervisorSpec) -> list[RegrowError]:

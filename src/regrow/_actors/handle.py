@@ -5,23 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-import attrs
-
-from regrow._actors import applying
-from regrow._actors.journal import EventStream, Journal
-from regrow._actors.process import Process
+from regrow._actors.journal import Journal
 from regrow._actors.snapshot import entry_status, root_status, state_of
 from regrow._actors.supervisor import Incarnation, Supervisor
-from regrow._decisions.calls import VERBS, Call, DeleteChild, RestartChild, StartChild, StartNamed, StopChild
+from regrow._decisions.calls import VERBS, Call, DeleteChild, RestartChild, StartNamed, StopChild
 from regrow._decisions.entries import Entry
-from regrow._specs import event as events
 from regrow._specs.child import ChildSpec
 from regrow._specs.exit import Exit
-from regrow._specs.protocol import Evidence, RunningProcess, Sample, Stream
-from regrow._specs.signals import to_signal
-from regrow._specs.status import AnyStatus, ChildCount, ChildStatus, State, Statistics, SupervisorStatus
-from regrow._specs.supervisor import AnySpec, AnySupervisorSpec, DynamicSpec, join
-from regrow.exceptions import InvalidStateError, IoError, ProcessNotFoundError, SupervisorEndedError
+from regrow._specs.status import AnyStatus, ChildStatus, State, Statistics, SupervisorStatus
+from regrow._specs.supervisor import AnySpec, join
+from regrow.exceptions import InvalidStateError, ProcessNotFoundError, SupervisorEndedError
 
 
 class Handle:

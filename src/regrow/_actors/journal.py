@@ -30,7 +30,7 @@ class Journal:
         self._is_announcing = False
 
     def announce(self, event: Event) -> None:
-        """Number *event*, keep it, and tell everybody. A sink that announces something itself is told after this one."""
+        """Number *event*, keep it, and tell everybody. What a sink announces itself is told after this one."""
         self.last += 1
         event = attrs.evolve(event, seq=self.last, at=trio.current_time(), time=time.time())
         self._events.append(event)
@@ -48,7 +48,11 @@ class Journal:
             lot.unpark_all()
 
     async def wait_until(self, path: str, condition: Callable[[], bool]) -> bool:
-        """Wait until *condition* holds, looked at whenever something changes at *path*. False: the tree has ended before."""
+        """Wait until *condition* holds, looked at whenever something changes at *path*.
+
+        Returns:
+            False if the tree has ended before.
+        """
         await trio.lowlevel.checkpoint()
         while not condition():
             if self.has_ended:
@@ -70,6 +74,21 @@ class Journal:
         """All events from number *start* on, or from now on."""
         return EventStream(self, self.last + 1 if start is None else max(1, start))
 
+    async def read(self, number: int) -> Event | None:
+        """The event of this number, once there is one; `None`: there will be none.
+
+        If it is no longer held, an `EventsMissed` with the number of the last one that is not.
+        """
+        await trio.lowlevel.checkpoint()
+        while number > self.last:
+            if self.has_ended:
+                return None
+            await self._readers.park()
+        oldest = self.last - len(self._events) + 1
+        if number < oldest:
+            return EventsMissed(".", oldest - number, seq=oldest - 1, at=trio.current_time(), time=time.time())
+        return self._events[number - self.last - 1]
+
     def _tell_sinks(self) -> None:
         if self._is_announcing:
             return
@@ -85,7 +104,7 @@ class Journal:
     def _tell(self, sink: Sink, event: Event) -> None:
         try:
             sink(event)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever a sink does, the tree goes on
             self._sinks.remove(sink)
             name = getattr(sink, "__qualname__", type(sink).__qualname__)
             self.announce(SinkRemoved(".", name, f"{type(error).__name__}: {error}"))
@@ -106,17 +125,8 @@ class EventStream:
         return self
 
     async def __anext__(self) -> Event:
-        await trio.lowlevel.checkpoint()
-        journal = self._journal
-        while self._next > journal.last:
-            if journal.has_ended:
-                raise StopAsyncIteration
-            await journal._readers.park()
-        events = journal._events
-        oldest = journal.last - len(events) + 1
-        if self._next < oldest:
-            missed, self._next = oldest - self._next, oldest
-            return EventsMissed(".", missed, seq=oldest - 1, at=trio.current_time(), time=time.time())
-        event = events[self._next - journal.last - 1]
-        self._next += 1
+        event = await self._journal.read(self._next)
+        if event is None:
+            raise StopAsyncIteration
+        self._next = event.seq + 1
         return event

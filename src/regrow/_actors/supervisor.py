@@ -1,7 +1,7 @@
 """The actor that keeps children running.
 
-Its loop receives, decides, does. It never awaits anything but its mailbox: a child that takes its time to start or to stop
-does so in a task of its own, which tells the mailbox when it is done. So a supervisor is never deaf.
+Its loop receives, decides, does. It never awaits anything but its mailbox: a child that takes its time to start or to
+stop does so in a task of its own, which tells the mailbox when it is done. So a supervisor is never deaf.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Supervisor:
                 while self.end is None:
                     self._handle(await self._mailbox.receive())
                 self._nursery.cancel_scope.cancel()  # only what is stuck is left, and backoffs
-        except Exception as error:  # a mistake of ours: the nursery has ended all children by now
+        except Exception as error:  # noqa: BLE001  # a mistake of ours: the nursery has ended all children by now
             self.exit = Exit(Reason.CRASHED, why="its supervisor broke down", error=error)
         finally:
             self._dismiss(self._mailbox.close())

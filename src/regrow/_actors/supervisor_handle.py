@@ -112,8 +112,8 @@ class SupervisorHandle(Handle):
         """Turn it into the supervisor of *spec*, with the fewest starts and stops.
 
         Entries that are not in *spec* are stopped and deleted; those whose command, directory, environment, input or
-        output differ are stopped and started again; other differences are taken over in place; new ones are started. Its
-        order is the new order. Cancelling leaves it half done; applying the same spec again does the rest.
+        output differ are stopped and started again; other differences are taken over in place; new ones are started.
+        Its order is the new order. Cancelling leaves it half done; applying the same spec again does the rest.
 
         Raises:
             InvalidStateError: *spec* is of another kind, or has another name.

@@ -11,7 +11,7 @@ from regrow._specs.supervisor import AutoShutdown
 def is_due(policy: AutoShutdown, entries: Iterable[Entry]) -> bool:
     """Whether a supervisor with these *entries* stops, now that a significant child has ended for good.
 
-    Under `all_significant` a restarting child is still active, and one that was stopped by hand is gone. OTP: `check_significant`.
+    Under `all_significant` a restarting child is still active, and one that was stopped by hand is gone. OTP: the same.
     """
     match policy:
         case AutoShutdown.NEVER:

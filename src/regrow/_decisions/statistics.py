@@ -41,7 +41,7 @@ class Counters:
         """The numbers of *path* and all below it."""
         total: Counter[str] = Counter()
         for where, counts in self._counts.items():
-            if path == "." or where == path or where.startswith(f"{path}/"):
+            if path in {".", where} or where.startswith(f"{path}/"):
                 total.update(counts)
         return Statistics(running=running, **total)
 

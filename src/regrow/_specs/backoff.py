@@ -32,7 +32,7 @@ class Backoff:
     """No wait is longer than this, jitter included."""
 
     jitter: float = attrs.field(default=0.1, converter=fields.to_seconds, validator=fields.number(0, 1))
-    """The share by which a wait may be shorter or longer, so that children that died together do not come back together."""
+    """The share by which a wait may be shorter or longer, so that what died together does not come back together."""
 
     immediate: int = attrs.field(default=1, validator=fields.count(0))
     """How many restarts in a row come without a wait."""

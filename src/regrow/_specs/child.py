@@ -117,7 +117,10 @@ class ChildSpec:
     )
     """The waits before its restarts; `None`: no wait, as OTP."""
 
-    ready: ReadySpec | None = attrs.field(default=None)
+    ready: ReadySpec | None = attrs.field(
+        default=None,
+        validator=fields.instance((TcpPort, Calls, Completes, Probe, type(None)), "a probe, such as TcpPort(8000)"),
+    )
     """How to see that it is ready; `None`: it is ready when its program runs."""
 
     start_timeout: float = attrs.field(default=30.0, converter=fields.to_seconds, validator=fields.seconds(above=0))
@@ -132,11 +135,6 @@ class ChildSpec:
         validator=fields.instance((OutputPolicy,), "an OutputPolicy or the word of one"),
     )
     """Where what it prints goes, besides the tail."""
-
-    @ready.validator
-    def _check_ready(self, field: attrs.Attribute[Any], value: Any) -> None:
-        if value is not None and not isinstance(value, TcpPort | Calls | Completes | Probe):
-            raise TypeError(f"must be a probe, such as TcpPort(8000), not {value!r}")
 
     def __attrs_post_init__(self) -> None:
         report(self, str(self.name))

@@ -204,6 +204,25 @@ def signal(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
         raise ValueError(f"{value!r} is not a signal of this system; write 'SIGTERM' or 'SIGRTMIN+1'")
 
 
+def callable_(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    """Refuse what cannot be called."""
+    if not callable(value):
+        raise TypeError(f"must be callable, not {value!r}")
+
+
+def each(kinds: tuple[type, ...], wanted: str) -> Validator:
+    """Refuse what is no list of *kinds*."""
+
+    def validate(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
+        if not isinstance(value, tuple):
+            raise TypeError(f"must be a list of {wanted}, not {value!r}")
+        for index, item in enumerate(value):
+            if not isinstance(item, kinds):
+                raise TypeError(f"number {index + 1} must be {wanted}, not {item!r}")
+
+    return validate
+
+
 def instance(kinds: tuple[type, ...], wanted: str) -> Validator:
     """Refuse what is none of *kinds*."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
+
 import attrs
 
 from regrow._specs import fields

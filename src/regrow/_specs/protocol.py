@@ -3,8 +3,8 @@
 A `Launcher` is the one boundary towards the operating system, a test fake, and other machines. It promises, and
 `regrow.testing.check_launcher` checks:
 
-- Each incarnation has a `Key`. A start happens at most once for each key; `revoke` ends that incarnation, or refuses it
-  if its start arrives later. A start that is cancelled or that fails leaves nothing behind.
+- Each incarnation has a `Key`. A start happens at most once for each key; `revoke` ends that incarnation, or refuses
+  it if its start arrives later. A start that is cancelled or that fails leaves nothing behind.
 - The facts of one incarnation come in order, and exactly one *terminal* fact, `Exited` or `Lost`, comes last. All output
   comes before it. They may come before `launch` has returned, the terminal one too.
 - Leaving `open()` ends every process that it started, also when cancelled.
@@ -207,7 +207,7 @@ class RunningProcess(Protocol):
     """The controls of one incarnation. After its terminal fact every call does nothing."""
 
     async def stop(self, ladder: Stop) -> None:
-        """Carry out *ladder*; return when the process is gone or `Stuck`. The terminal fact comes before the return.
+        """Carry out *ladder*; return when the process is gone or `Stuck`. That fact comes before the return.
 
         A second call with a shorter ladder takes over from the first. Cancelling the call cancels the wait, not the stop.
         """
@@ -259,6 +259,7 @@ class OpenLauncher(Protocol):
 
         Cancelling it leaves nothing behind, once `revoke` has been called for *key*.
         """
+        ...
 
     async def revoke(self, key: Key) -> None:
         """Kill that incarnation and wait until it is gone, or refuse it if its start arrives later.
@@ -273,12 +274,15 @@ class Launcher(Protocol):
     @property
     def containment(self) -> str:
         """The layer that keeps a process tree in one place: `group`, for the session and group of the child."""
+        ...
 
     def check(self, spec: ChildSpec) -> Iterable[str]:
         """What of *spec* it can never do, in words; asked before anything starts."""
+        ...
 
     def open(self) -> AbstractAsyncContextManager[OpenLauncher]:
         """Make it ready. Leaving the block ends every process that it started, also when cancelled."""
+        ...
 
 
 # -- probes and sinks --------------------------------------------------------------------------------------------------

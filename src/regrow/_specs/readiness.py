@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import attrs
 
@@ -37,7 +36,7 @@ class Calls:
     Local only: a function cannot travel to another machine.
     """
 
-    function: Callable[[], bool | Awaitable[bool]] = attrs.field()
+    function: Callable[[], bool | Awaitable[bool]] = attrs.field(validator=fields.callable_)
     """Takes nothing, returns a boolean or an awaitable of one."""
 
     interval: float = attrs.field(
@@ -47,11 +46,6 @@ class Calls:
         validator=fields.seconds(above=0, infinite=False),
     )
     """Seconds between two calls, at most; the first ones follow each other faster."""
-
-    @function.validator
-    def _check_function(self, field: attrs.Attribute[Any], value: Any) -> None:
-        if not callable(value):
-            raise TypeError(f"must be callable, not {value!r}")
 
     def __attrs_post_init__(self) -> None:
         report(self, "calls")

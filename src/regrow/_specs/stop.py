@@ -63,7 +63,11 @@ class Stop:
     containment reaches included. A process that is gone earlier ends the ladder.
     """
 
-    steps: tuple[Step, ...] = attrs.field(default=(Signal(),), converter=fields.to_tuple)
+    steps: tuple[Step, ...] = attrs.field(
+        default=(Signal(),),
+        converter=fields.to_tuple,
+        validator=fields.each((Signal, Run, CloseStdin), "Signal, Run or CloseStdin"),
+    )
     """What to try before the kill. None at all: kill without asking."""
 
     grace: float = attrs.field(default=5.0, converter=fields.to_seconds, validator=fields.seconds())
@@ -73,11 +77,6 @@ class Stop:
         default=5.0, converter=fields.to_seconds, validator=fields.seconds(above=0, infinite=False)
     )
     """Seconds after which a killed process that is still there is called *stuck*."""
-
-    @steps.validator
-    def _check_steps(self, field: attrs.Attribute[Any], value: Any) -> None:
-        if not isinstance(value, tuple) or not all(isinstance(s, Signal | Run | CloseStdin) for s in value):
-            raise TypeError(f"must be a list of Signal, Run and CloseStdin, not {value!r}")
 
     def __attrs_post_init__(self) -> None:
         report(self, "stop")

@@ -60,6 +60,10 @@ def _to_order(value: Order | str) -> Order:
     return fields.member(Order, value)
 
 
+def _check_children(spec: Any, field: attrs.Attribute[Any], value: Any) -> None:
+    fields.each(ANY_SPEC, "a spec")(spec, field, value)  # only now there are such classes
+
+
 @attrs.frozen(kw_only=True, field_transformer=gather)
 class _Common:
     """The fields that both kinds of supervisors have."""
@@ -107,7 +111,7 @@ class SupervisorSpec(_Common):
         InvalidSpecError: when made, with every problem at once.
     """
 
-    children: tuple[AnySpec, ...] = attrs.field(default=(), converter=fields.to_tuple)
+    children: tuple[AnySpec, ...] = attrs.field(default=(), converter=fields.to_tuple, validator=_check_children)
     """In start order; they stop in reverse."""
 
     strategy: Strategy = attrs.field(
@@ -119,14 +123,6 @@ class SupervisorSpec(_Common):
 
     order: Order = attrs.field(default=Order.IN_TURN, converter=_to_order, validator=fields.one_of(Order))
     """Whether the children start and stop one after the other, or all at once."""
-
-    @children.validator
-    def _check_children(self, field: attrs.Attribute[Any], value: Any) -> None:
-        if not isinstance(value, tuple):
-            raise TypeError(f"must be a list of specs, not {value!r}")
-        for index, child in enumerate(value):
-            if not isinstance(child, ChildSpec | SupervisorSpec | DynamicSpec):
-                raise TypeError(f"number {index + 1} must be a spec, not {child!r}")
 
     def __attrs_post_init__(self) -> None:
         report(self, str(self.name))
@@ -148,7 +144,7 @@ class SupervisorSpec(_Common):
 class DynamicSpec(_Common):
     """A supervisor whose children are added at run time: from a template with extra arguments, or by whole specs.
 
-    OTP's `simple_one_for_one`: none at boot, each restarted alone, all stopped at once, and whatever is down is forgotten.
+    OTP's `simple_one_for_one`: none at boot, each restarted alone, all stopped at once; what is down is forgotten.
 
     Raises:
         InvalidSpecError: when made, with every problem at once.

@@ -1,0 +1,103 @@
+"""A running supervisor becomes the one of a new spec, with the fewest starts and stops."""
+
+from __future__ import annotations
+
+import pytest
+
+from regrow import DynamicSpec
+from regrow.exceptions import InvalidStateError, StartFailedError
+from regrow.testing import FakeLauncher, Script, children
+from tests.actors.helpers import child, opened, supervisor
+
+
+async def test_an_equal_spec_touches_nothing(autojump_clock):
+    async with opened(supervisor("a", "b")) as tree:
+        tree.take()
+        await tree.handle.apply(supervisor("a", "b"))
+        assert tree.take() == ["SpecApplied ."]
+
+
+async def test_only_what_differs_is_touched_and_the_new_order_is_the_order(autojump_clock):
+    async with opened(supervisor("a", "b", "c")) as tree:
+        tree.take()
+        changed = child("b", command=["other"])
+        await tree.handle.apply(supervisor("new", changed, "a"))
+        assert tree.take() == [
+            *["stopping c", "c stopped", "ChildDeleted c"],
+            *["stopping b", "b stopped"],
+            "SpecApplied .",
+            *["started new#1", "ready new", "started b#2", "ready b"],
+        ]
+        assert [status.name for status in tree.handle.status().children] == ["new", "b", "a"]
+    assert [word for word in tree.take() if word.startswith("stopping")] == ["stopping a", "stopping b", "stopping new"]
+
+
+async def test_settings_of_a_child_that_it_does_not_notice_are_taken_over_in_place(autojump_clock):
+    async with opened(supervisor("a")) as tree:
+        tree.take()
+        await tree.handle.apply(supervisor(child("a", restart="transient", stop=1), max_restarts=7))
+        assert tree.take() == ["SpecApplied ."]
+        assert tree.handle.status().max_restarts == 7
+        assert await tree.after(lambda: tree.launcher.newest("a").exit(0)) == ["a normal"]
+
+
+async def test_nested_supervisors_apply_their_own(autojump_clock):
+    async with opened(supervisor(supervisor("x", "y", name="inner"), "a")) as tree:
+        tree.take()
+        await tree.handle.apply(supervisor(supervisor("x", "z", name="inner"), "a"))
+        words = tree.take()
+        assert words == [
+            "SpecApplied .",
+            *["stopping inner/y", "inner/y stopped", "ChildDeleted inner/y", "SpecApplied inner"],
+            *["started inner/z#1", "ready inner/z"],
+        ]
+
+
+async def test_what_was_stopped_by_hand_stays_down(autojump_clock):
+    async with opened(supervisor("a", "b")) as tree:
+        await tree.handle["b"].stop()
+        await tree.handle.apply(supervisor("a", child("b", command=["other"])))
+        assert tree.running() == ["a#1"]
+
+
+async def test_a_temporary_child_that_is_removed_is_forgotten(autojump_clock):
+    async with opened(supervisor("a", child("t", restart="temporary"))) as tree:
+        await tree.handle.apply(supervisor("a"))
+        assert [status.name for status in tree.handle.status().children] == ["a"]
+
+
+async def test_failed_starts_go_up_in_one_group_and_the_rest_is_done(autojump_clock):
+    launcher = FakeLauncher()
+    async with opened(supervisor("a"), launcher) as tree:
+        with pytest.raises(ExceptionGroup) as caught:
+            await tree.handle.apply(supervisor("a", child("bad", command=children.missing()), "c"))
+        assert caught.group_contains(StartFailedError)
+        assert tree.running() == ["a#1", "c#1"]
+        assert tree.handle.status()["bad"].state == "down"
+
+
+async def test_another_kind_or_another_name_is_refused(autojump_clock):
+    async with opened(supervisor("a")) as tree:
+        with pytest.raises(InvalidStateError, match="not a DynamicSpec"):
+            await tree.handle.apply(DynamicSpec(name="app"))
+        with pytest.raises(InvalidStateError, match="its name is 'app'"):
+            await tree.handle.apply(supervisor("a", name="other"))
+
+
+async def test_a_dynamic_supervisor_keeps_its_children(autojump_clock):
+    async with opened(supervisor(DynamicSpec(name="pool", template=child("w")))) as tree:
+        await tree.handle.supervisor("pool").start_child()
+        new = DynamicSpec(name="pool", template=child("w", command=["new"]), max_children=1)
+        await tree.handle.apply(supervisor(new))
+        assert tree.running() == ["pool/w-1#1"]
+        with pytest.raises(InvalidStateError, match="max_children"):
+            await tree.handle.supervisor("pool").start_child()
+
+
+async def test_entries_added_at_run_time_are_removed(autojump_clock):
+    launcher = FakeLauncher()
+    launcher.plan("late", Script())
+    async with opened(supervisor("a"), launcher) as tree:
+        await tree.handle.start_child(child("late"))
+        await tree.handle.apply(supervisor("a"))
+        assert tree.running() == ["a#1"]
