@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from random import Random
@@ -83,24 +84,33 @@ def run(
 ) -> int:
     """Run a tree until it ends or is told to stop, and return an exit code. Blocks; brings its own event loop.
 
-    SIGINT and SIGTERM stop the tree, in order and within the graces; a second one kills what is left. The story of a bad
-    end is written to standard error.
+    SIGINT, SIGTERM and SIGHUP (unless it is ignored) stop the tree, in order and within the graces; a second one kills
+    what is left. The story of a bad end is written to standard error.
 
     Returns:
         0 if it was asked to stop, or shut itself down after a good end; the code of the significant child that made it
         shut down (128 + the signal's number if a signal ended that); 70 if it gave up; 69 if it could not start;
-        130 or 143 if a second SIGINT or SIGTERM killed it.
+        128 + the signal's number if a second one killed it, such as 130 or 143.
 
     Raises:
         InvalidSpecError: something is wrong with the tree; nothing was started.
+        InvalidStateError: this is not the main thread, which alone can handle signals.
     """
-    return trio.run(_run, spec, launcher, sinks)
+    if threading.current_thread() is not threading.main_thread():
+        raise InvalidStateError(spec.name, "run", "not in the main thread", "use open_supervisor in a trio of your own")
+    code, errors = trio.run(run_to_end, spec, launcher, sinks)
+    for error in errors:
+        sys.stderr.write(f"regrow: {error}\n")
+    return code
 
 
-async def _run(spec: AnySupervisorSpec, launcher: Launcher | None, sinks: Iterable[Sink] | None) -> int:
+async def run_to_end(
+    spec: AnySupervisorSpec, launcher: Launcher | None, sinks: Iterable[Sink] | None
+) -> tuple[int, list[Exception]]:
+    """What `run` does inside its event loop: the exit code, and the story of a bad end for the caller to tell."""
     opened = _Opened(spec, launcher, sinks, 10_000, None)
     killed_by = 0
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+    with trio.open_signal_receiver(*_signals_to_stop()) as received:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(opened.live)
             with opened.is_over:  # cancelled when the tree has ended, however that came
@@ -109,9 +119,14 @@ async def _run(spec: AnySupervisorSpec, launcher: Launcher | None, sinks: Iterab
                         killed_by = number
                         opened.tree.hurry()
                     opened.stop()
-    for error in opened.errors:
-        sys.stderr.write(f"regrow: {error}\n")
-    return 128 + killed_by if killed_by else exit_code(opened.root.exit)
+    code = 128 + killed_by if killed_by else exit_code(opened.root.exit)
+    return code, opened.errors
+
+
+def _signals_to_stop() -> list[signal.Signals]:
+    """SIGTERM, and what a terminal sends: without `nohup`, a terminal that goes away takes its programs along."""
+    from_terminal = [signal.SIGINT, *([signal.SIGHUP] if sys.platform != "win32" else [])]
+    return [signal.SIGTERM, *(number for number in from_terminal if signal.getsignal(number) != signal.SIG_IGN)]
 
 
 def exit_code(exit: Exit | None) -> int:

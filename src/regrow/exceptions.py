@@ -1,8 +1,8 @@
 """One tree of errors: each says who, what, which limit, and what to do.
 
 Every error has a `code` and a `category` for callers that are not Python (a control socket, a log): the eight
-documented kinds, and a few of a tree's own. What goes wrong *outside* (an exit, a hang, a command that cannot start) is not
-raised but travels as an `Exit`; it becomes an error only where it leaves the tree towards a caller.
+documented kinds, and a few of a tree's own. What goes wrong *outside* (an exit, a hang, a command that cannot start)
+is not raised but travels as an `Exit`; it becomes an error only where it leaves the tree towards a caller.
 """
 
 from __future__ import annotations

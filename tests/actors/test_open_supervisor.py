@@ -98,7 +98,7 @@ async def test_what_the_launcher_cannot_do_is_refused_before_anything_starts():
 
 async def test_a_root_that_is_a_child_is_refused():
     with pytest.raises(InvalidSpecError, match="must be a SupervisorSpec"):
-        async with open_supervisor(child("a"), launcher=FakeLauncher()):  # type: ignore[arg-type]
+        async with open_supervisor(child("a"), launcher=FakeLauncher()):
             pytest.fail("the body must not run")
 
 

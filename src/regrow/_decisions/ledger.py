@@ -1,12 +1,12 @@
 """A supervisor's memory, and every decision that it takes. SEMANTICS sections 2 to 9.
 
-Theory of operation. A ledger is told what happened, one thing at a time, and answers with verdicts. It never waits, and
-knows neither clock nor process: time comes in as `now`, chance as a `Random`. OTP's supervisor is deaf while it starts
-or stops a child, so its decisions are atomic. Ours is not, so what OTP does in one go is an `Operation` here: a series
-of stops, then of starts, with members. What arrives meanwhile and concerns a member waits, in the order of arrival,
-and is decided when the operation is over, exactly as if it had arrived then. What concerns no member is decided at once.
-Three things do not wait: the end of a child that an operation is about to stop anyway (it is swallowed), an order to
-stop a child that is not up yet, and the order to stop the supervisor.
+Theory of operation. A ledger is told what happened, one thing at a time, and answers with verdicts. It never waits,
+and knows neither clock nor process: time comes in as `now`, chance as a `Random`. OTP's supervisor is deaf while it
+starts or stops a child, so its decisions are atomic. Ours is not, so what OTP does in one go is an `Operation` here:
+a series of stops, then of starts, with members. What arrives meanwhile and concerns a member waits, in the order of
+arrival, and is decided when the operation is over, exactly as if it had arrived then. What concerns no member is
+decided at once. Three things do not wait: the end of a child that an operation is about to stop anyway (it is
+swallowed), an order to stop a child that is not up yet, and the order to stop the supervisor.
 """
 
 from __future__ import annotations

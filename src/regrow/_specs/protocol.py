@@ -3,10 +3,10 @@
 A `Launcher` is the one boundary towards the operating system, a test fake, and other machines. It promises, and
 `regrow.testing.check_launcher` checks:
 
-- Each incarnation has a `Key`. A start happens at most once for each key; `revoke` ends that incarnation, or refuses
-  it if its start arrives later. A start that is cancelled or that fails leaves nothing behind.
-- The facts of one incarnation come in order, and exactly one *terminal* fact, `Exited` or `Lost`, comes last. All output
-  comes before it. They may come before `launch` has returned, the terminal one too.
+- Each incarnation has a `Key`. A start happens at most once for each key; `revoke` ends that incarnation, or
+  refuses it if its start arrives later. A start that is cancelled or that fails leaves nothing behind.
+- The facts of one incarnation come in order, and exactly one *terminal* fact, `Exited` or `Lost`, comes last. All
+  output comes before it. They may come before `launch` has returned, the terminal one too.
 - Leaving `open()` ends every process that it started, also when cancelled.
 - Stopping is one call: the ladder is carried out where the process runs, and no timer depends on a network.
 """
@@ -209,7 +209,7 @@ class RunningProcess(Protocol):
     async def stop(self, ladder: Stop) -> None:
         """Carry out *ladder*; return when the process is gone or `Stuck`. That fact comes before the return.
 
-        A second call with a shorter ladder takes over from the first. Cancelling the call cancels the wait, not the stop.
+        A second call with a shorter ladder takes over from the first. Cancelling cancels the wait, not the stop.
         """
 
     def signal(self, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias, cast
 
 import attrs
@@ -55,6 +56,10 @@ class CloseStdin:
 Step: TypeAlias = Signal | Run | CloseStdin
 
 
+def _to_steps(value: Iterable[Step]) -> tuple[Step, ...]:
+    return fields.to_tuple(value)  # type checkers infer nothing from a generic converter
+
+
 @attrs.frozen(kw_only=True, field_transformer=gather)
 class Stop:
     """How a process is asked to end, and how long it is given before it is killed.
@@ -65,7 +70,7 @@ class Stop:
 
     steps: tuple[Step, ...] = attrs.field(
         default=(Signal(),),
-        converter=fields.to_tuple,
+        converter=_to_steps,
         validator=fields.each((Signal, Run, CloseStdin), "Signal, Run or CloseStdin"),
     )
     """What to try before the kill. None at all: kill without asking."""

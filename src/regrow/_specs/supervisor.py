@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 import attrs
@@ -60,6 +60,10 @@ def _to_order(value: Order | str) -> Order:
     return fields.member(Order, value)
 
 
+def _to_children(value: Iterable[AnySpec]) -> tuple[AnySpec, ...]:
+    return fields.to_tuple(value)  # type checkers infer nothing from a generic converter
+
+
 def _check_children(spec: Any, field: attrs.Attribute[Any], value: Any) -> None:
     fields.each(ANY_SPEC, "a spec")(spec, field, value)  # only now there are such classes
 
@@ -111,7 +115,7 @@ class SupervisorSpec(_Common):
         InvalidSpecError: when made, with every problem at once.
     """
 
-    children: tuple[AnySpec, ...] = attrs.field(default=(), converter=fields.to_tuple, validator=_check_children)
+    children: tuple[AnySpec, ...] = attrs.field(default=(), converter=_to_children, validator=_check_children)
     """In start order; they stop in reverse."""
 
     strategy: Strategy = attrs.field(
