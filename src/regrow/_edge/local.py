@@ -1,0 +1,43 @@
+"""The launcher for processes of this machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
+
+import attrs
+
+from regrow._edge.tuning import Tuning
+from regrow._specs.child import ChildSpec
+from regrow._specs.protocol import OpenLauncher
+from regrow.exceptions import PlatformNotSupportedError
+
+if sys.platform != "win32":
+    from regrow._edge.opened import opened
+
+
+@attrs.frozen(kw_only=True)
+class LocalLauncher:
+    """Runs processes here. See `protocol.Launcher`."""
+
+    tuning: Tuning = attrs.field(factory=Tuning)
+
+    @property
+    def containment(self) -> str:
+        """Each child has a session and a process group of its own; what leaves that group is not reached."""
+        return "group"
+
+    def check(self, spec: ChildSpec) -> Iterable[str]:
+        """What of *spec* it can never do: nothing."""
+        return ()
+
+    def open(self) -> AbstractAsyncContextManager[OpenLauncher]:
+        """Make it ready. Leaving the block ends every process that it started, also when cancelled.
+
+        Raises:
+            PlatformNotSupportedError: on Windows.
+        """
+        if sys.platform != "win32":
+            return opened(self.tuning)
+        raise PlatformNotSupportedError("running processes", sys.platform, "Windows comes later")

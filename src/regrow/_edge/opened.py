@@ -1,0 +1,153 @@
+"""An opened local launcher: who is starting, who runs, and that all of them end with it."""
+
+# ruff: noqa: E402  a type checker for another system must not read further than the assertion
+from __future__ import annotations
+
+import sys
+
+assert sys.platform != "win32"
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from regrow._edge.keys import Keys
+from regrow._edge.posix import Process
+from regrow._edge.request import Request
+from regrow._edge.start import Start
+from regrow._edge.tools import Tools
+from regrow._edge.tuning import Tuning
+from regrow._specs.child import ChildSpec
+from regrow._specs.protocol import Key, NotLaunched, Refusal, Report
+from regrow._specs.stop import KILL
+
+_REVOKE = KILL.longest + 2.0  # seconds: the kill, and what may hang before it and after it
+_END = 8.0  # seconds until a process that does not die is left to itself when the launcher ends
+
+
+@asynccontextmanager
+@enable_ki_protection
+async def opened(tuning: Tuning) -> AsyncIterator[OpenLocal]:
+    """An open launcher. Leaving the block, however that happens, ends every process; then the error goes on."""
+    launcher = OpenLocal(tuning)
+    error: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(launcher.serve)
+            try:
+                await launcher.wait_serving()  # not nursery.start: cancelled, it would wait for what we tell only later
+                yield launcher
+            except BaseException as raised:  # noqa: BLE001  it is raised again, outside: a nursery would wrap it
+                error = raised
+            nursery.cancel_scope.shield = True  # all is bounded from here on, and nothing is to cut it short
+            launcher.leave()
+    except BaseExceptionGroup as crash:  # a task of ours; the body was cancelled for it
+        raise crash from error
+    if error is not None:
+        raise error
+
+
+class OpenLocal:
+    """A launcher that can be asked for processes. See `protocol.OpenLauncher`."""
+
+    def __init__(self, tuning: Tuning) -> None:
+        self._tools = Tools(tuning)
+        self._keys = Keys()
+        self._starts: dict[Key, Start] = {}
+        self._processes: dict[Key, Process] = {}
+        self._is_ending = False
+        self._serving = trio.Event()
+        self._left = trio.Event()  # the block is left
+        self._empty = trio.Event()  # set while it ends, when nothing is there any more
+
+    # -- protocol.OpenLauncher -----------------------------------------------------------------------------------------
+
+    @enable_ki_protection
+    async def launch(self, key: Key, spec: ChildSpec, report: Report) -> Process | NotLaunched:
+        """Start *spec* as *key*; return when its program runs, or why it does not."""
+        await trio.lowlevel.checkpoint()
+        if self._is_ending:
+            return NotLaunched(refusal=Refusal.ENGINE, why="the launcher is closed")
+        if not self._keys.claim(key):
+            return NotLaunched(refusal=Refusal.REVOKED, why=f"{key} was revoked, or used before")
+        request = Request(key=key, spec=spec, report=report, since=trio.current_time())
+        start = Start(self._tools, request, self._started, self._gone)
+        self._starts[key] = start
+        start.begin()
+        await start.done.wait()  # who cancels this, or closes us, leaves the start to itself; who revokes ends it
+        assert start.answer is not None
+        return start.answer
+
+    @enable_ki_protection
+    async def revoke(self, key: Key) -> None:
+        """Kill that incarnation and wait until it is gone, or refuse it if its start arrives later."""
+        self._keys.revoke(key)
+        with trio.move_on_after(_REVOKE):
+            await trio.lowlevel.checkpoint()
+            if start := self._starts.get(key):
+                start.is_revoked = True
+                await start.done.wait()
+            if process := self._processes.get(key):
+                await process.stop(KILL)
+
+    # -- its life ------------------------------------------------------------------------------------------------------
+
+    async def wait_serving(self) -> None:
+        """Return when it can be asked for processes."""
+        await self._serving.wait()
+
+    @enable_ki_protection
+    async def serve(self) -> None:
+        """Work until the block is left, or until something of ours breaks; then end everything."""
+        with trio.CancelScope(shield=True):
+            try:
+                async with self._tools.at_work():
+                    self._serving.set()
+                    await self._left.wait()
+            finally:
+                with trio.CancelScope(shield=True):
+                    await self._end()
+
+    def leave(self) -> None:
+        """The block is left."""
+        self._left.set()
+
+    async def _end(self) -> None:
+        self._is_ending = True
+        try:
+            with trio.move_on_after(_END):
+                async with self._tools.at_work():
+                    self._end_all()
+                    await self._empty.wait()
+        finally:
+            for start in self._starts.values():
+                start.give_up()
+            for process in tuple(self._processes.values()):
+                process.give_up(_END)
+            await self._tools.close()
+
+    def _end_all(self) -> None:
+        for start in self._starts.values():
+            start.is_revoked = True
+        for process in tuple(self._processes.values()):
+            process.end()
+        self._look_if_empty()
+
+    def _started(self, start: Start) -> None:
+        del self._starts[start.key]
+        if isinstance(start.answer, Process):
+            self._processes[start.key] = start.answer
+            start.answer.begin()
+            if start.is_revoked:
+                start.answer.end()
+        self._look_if_empty()
+
+    def _gone(self, process: Process) -> None:
+        del self._processes[process.key]
+        self._look_if_empty()
+
+    def _look_if_empty(self) -> None:
+        if self._is_ending and not self._starts and not self._processes:
+            self._empty.set()

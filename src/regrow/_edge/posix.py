@@ -1,0 +1,316 @@
+"""One process, from `Launched` to its terminal fact. While it is idle, it is three callbacks and no task.
+
+Its end is a straight line: `_died` (a look says that it is dead), strays of its group are ended, which its unreaped
+body keeps possible, `_bury` (it is reaped), the rest of its output, what its stop still does, `_finish`.
+"""
+
+# ruff: noqa: E402  a type checker for another system must not read further than the assertion
+from __future__ import annotations
+
+import sys
+
+assert sys.platform != "win32"
+
+import errno
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from threading import Thread
+from typing import TypeVar
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from regrow._edge import probes, sample
+from regrow._edge.copies import make_copies
+from regrow._edge.errand import Errand
+from regrow._edge.handle import Ending
+from regrow._edge.ladder import Ladder
+from regrow._edge.pipes import OutputPipe, StdinPipe
+from regrow._edge.request import Request
+from regrow._edge.spawning import Spawned
+from regrow._edge.strays import has_company
+from regrow._edge.tools import Tools
+from regrow._specs.child import ReadySpec
+from regrow._specs.protocol import (
+    Evidence,
+    Exited,
+    Key,
+    Launched,
+    Lost,
+    Ready,
+    Sample,
+    Stream,
+    Stuck,
+    Target,
+)
+from regrow._specs.signals import signal_number
+from regrow._specs.stop import Stop
+
+_T = TypeVar("_T")
+_LOOK = 5.0  # seconds that a look at a process may take
+
+
+class Process:
+    """The controls of one incarnation, and the one that reports its facts. See `protocol.RunningProcess`."""
+
+    __slots__ = (
+        "_ending", "_errands", "_handle", "_is_dead", "_is_gone", "_is_killed", "_is_stuck", "_ladder", "_outputs",
+        "_probing", "_released", "_request", "_stdin", "_strays", "_tools", "_was_asked", "_when_gone",
+    )  # fmt: skip
+
+    def __init__(self, tools: Tools, request: Request, spawned: Spawned, when_gone: Callable[[Process], None]) -> None:
+        self._tools = tools
+        self._request = request
+        self._when_gone = when_gone
+        self._handle = spawned.handle
+        self._stdin = None if spawned.stdin is None else StdinPipe(spawned.stdin)
+        self._outputs = self._make_outputs(spawned)  # those that are open
+        self._is_dead = False  # seen dead; reaped when there is an `_ending`
+        self._is_gone = False  # its terminal fact is out
+        self._is_stuck = False
+        self._was_asked = False
+        self._is_killed = False
+        self._strays = 0
+        self._ending: Ending | None = None
+        self._probing: trio.CancelScope | None = None
+        self._ladder: Ladder | None = None  # the stop that is going on
+        self._errands: tuple[Errand, ...] = ()  # of this stop, and of those that gave way to it
+        self._released: trio.Event | None = None  # set when it is gone or stuck; made for the first who waits
+
+    @property
+    def key(self) -> Key:
+        """Which incarnation it is."""
+        return self._request.key
+
+    def begin(self) -> None:
+        """Report that it runs, and watch it."""
+        self._request.report(Launched(self._handle.pid))
+        self._tools.deaths.watch(self._handle, self._died)
+        for pipe in self._outputs:
+            pipe.begin(self._tools.reactor, self._output_over)
+        if self._request.spec.ready is None:
+            self._request.report(Ready())
+        else:
+            self._tools.start_soon(self._probe, self._request.spec.ready)
+
+    # -- protocol.RunningProcess ---------------------------------------------------------------------------------------
+
+    @enable_ki_protection
+    async def stop(self, ladder: Stop) -> None:
+        """Carry out *ladder*; return when the process is gone or stuck."""
+        if self._is_gone:
+            await trio.lowlevel.checkpoint()
+            return
+        if self._released is None:
+            self._released = trio.Event()
+        self._begin_stop(ladder)
+        await self._released.wait()
+
+    def signal(self, name: str) -> None:
+        """Send the signal *name* to the main process."""
+        number = signal_number(name)
+        if number is None:
+            raise OSError(errno.EINVAL, f"{name} is not a signal of this system")
+        self._handle.send(number)
+
+    def pause(self) -> None:
+        """Hold its process group still."""
+        self._handle.send_group(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let its process group go on."""
+        self._handle.send_group(signal.SIGCONT)
+
+    async def sample(self) -> Sample | None:
+        """One reading, or `None` if it is gone."""
+        return await self._look(sample.take_sample)
+
+    async def evidence(self) -> Evidence | None:
+        """What it is doing, or `None` if it is gone."""
+        return await self._look(sample.gather_evidence)
+
+    async def write_stdin(self, data: bytes) -> None:
+        """Write all of *data*, with `stdin="pipe"`."""
+        if self._stdin is None:
+            raise OSError(errno.EBADF, "standard input is no pipe")
+        if self._is_gone:
+            await trio.lowlevel.checkpoint()
+        else:
+            await self._stdin.write(data)
+
+    def close_stdin(self) -> None:
+        """Close its standard input, if it is a pipe."""
+        if self._stdin is not None:
+            self._stdin.close()
+
+    # -- stopping: what a ladder is given, and its neighbours ----------------------------------------------------------
+
+    def end(self) -> None:
+        """Kill it without asking, and wait for nothing: its key was revoked, or the launcher is being closed."""
+        for errand in self._errands:
+            errand.end()
+        if self._ending is not None:
+            self._cut_output()
+        elif not self._is_dead:
+            self._was_asked = True
+            self.kill()
+
+    def kill(self) -> None:
+        """Kill it, group and all."""
+        self._is_killed = True
+        self.signal_group(signal.SIGKILL)
+        self._tools.deaths.hurry(self._handle)
+
+    def signal_group(self, number: int) -> None:
+        """Send a signal to its group, as far as that is allowed."""
+        with suppress(PermissionError):
+            self._handle.send_group(number)
+
+    def run_errand(self, command: Sequence[str]) -> Errand:
+        """Start a command that helps to stop it."""
+        order = self._request.errand(command, self._handle.pid, with_pidfd=self._tools.with_pidfd)
+        errand = Errand(self._tools.spawner, self._tools.deaths, self._errand_over)
+        self._errands += (errand,)
+        errand.begin(order)
+        return errand
+
+    def get_stuck(self, waited: float) -> None:
+        """It is still there, so long after the kill."""
+        self._is_stuck = True
+        self._request.report(Stuck(waited))
+        self._release()
+
+    def ladder_ended(self, ladder: Ladder) -> None:
+        """Nothing more is going to be tried."""
+        if self._ladder is ladder:
+            self._ladder = None
+        self._settle()
+
+    def _begin_stop(self, stop: Stop) -> None:
+        ladder = Ladder(self, stop)
+        is_sooner = self._ladder is None or ladder.kills_at < self._ladder.kills_at
+        is_dead = self._is_dead or self._handle.is_dead()  # dead, but perhaps nobody has noticed
+        if self._is_stuck:
+            self.kill()
+        elif is_sooner:
+            if self._ladder is not None:
+                self._ladder.give_way()
+            if not is_dead and self._tools.start_soon(ladder.descend):
+                self._was_asked = True
+                self._ladder = ladder
+
+    def _errand_over(self, errand: Errand) -> None:
+        self._errands = tuple(other for other in self._errands if other is not errand)
+        self._settle()
+
+    # -- the end -------------------------------------------------------------------------------------------------------
+
+    def _died(self) -> None:
+        """It is dead, and not reaped: while it is not, the number of its group is its own."""
+        self._is_dead = True
+        if self._probing is not None:
+            self._probing.cancel()
+        if self._ladder is not None:
+            self._ladder.see_death()
+        if has_company(self._handle.pid):
+            self._tools.strays.end(self._handle, self._bury)
+        else:
+            self._bury(0)
+
+    def _bury(self, strays: int) -> None:
+        """Reap it. What it has printed is in the pipes; what others print there is waited for, a moment."""
+        self.signal_group(signal.SIGKILL)
+        self._strays = strays
+        self._ending = self._handle.reap()
+        for pipe in tuple(self._outputs):
+            pipe.drain()
+        if self._outputs and not self._tools.start_soon(self._wait_for_output):
+            self._cut_output()
+        self._settle()
+
+    @enable_ki_protection
+    async def _wait_for_output(self) -> None:
+        await trio.sleep(self._tools.drain)
+        self._cut_output()
+
+    def _cut_output(self) -> None:
+        for pipe in tuple(self._outputs):
+            pipe.finish()
+
+    def _output_over(self, pipe: OutputPipe) -> None:
+        self._outputs.remove(pipe)
+        self._tools.deaths.hurry(self._handle)  # most often because it is dying
+        self._settle()
+
+    def _settle(self) -> None:
+        """Finish, if nothing is left to do."""
+        is_busy = self._outputs or self._errands or self._ladder
+        if self._ending is not None and not is_busy and not self._is_gone:
+            self._finish(self._ending)
+
+    def _finish(self, ending: Ending) -> None:
+        self._is_gone = True
+        self.close_stdin()
+        self._when_gone(self)
+        self._request.report(
+            Exited(
+                code=ending.code,
+                signal=ending.signal,
+                core_dumped=ending.core_dumped,
+                usage=ending.usage,
+                strays=0 if self._is_killed else self._strays,  # killed with it, they have not outlived it
+                asked=self._was_asked,
+                killed=self._is_killed and ending.code is None and ending.signal in {"SIGKILL", None},
+            )
+        )
+        self._release()
+
+    def give_up(self, waited: float) -> None:
+        """It is still there when its launcher ends, so long after the kill: say so, and let go."""
+        self._is_gone = True
+        self._cut_output()
+        self.close_stdin()
+        self._when_gone(self)
+        Thread(target=self._handle.destroy, name="regrow destroy", daemon=True).start()  # as soon as it can be
+        why = f"it is still there {waited:g} s after the kill, and its launcher has ended"
+        self._request.report(Lost(why, loss=str(self.key)))
+        self._release()
+
+    def _release(self) -> None:
+        if self._released is not None:
+            self._released.set()
+
+    # -- small helpers -------------------------------------------------------------------------------------------------
+
+    def _make_outputs(self, spawned: Spawned) -> list[OutputPipe]:
+        assert spawned.stdout is not None
+        assert spawned.stderr is not None
+        out, err = make_copies(self._tools.outlets, self._request, spawned.file)
+        report = self._request.report
+        return [
+            OutputPipe(spawned.stdout, Stream.STDOUT, report, out),
+            OutputPipe(spawned.stderr, Stream.STDERR, report, err),
+        ]
+
+    @enable_ki_protection
+    async def _probe(self, probe: ReadySpec) -> None:
+        """See when it is ready, unless it dies before."""
+        with trio.CancelScope() as self._probing:
+            target = Target(self.key, self._handle.pid)
+            timeout = self._request.spec.start_timeout
+            fact = await probes.get_ready(probe, target, since=self._request.since, timeout=timeout)
+            if not self._is_dead:
+                self._request.report(fact)
+        self._probing = None
+
+    async def _look(self, reader: Callable[[int], _T]) -> _T | None:
+        """Have a thread look at it, within bounded time."""
+        found = None
+        with trio.move_on_after(_LOOK):
+            await trio.lowlevel.checkpoint()
+            if not self._is_dead:
+                found = await trio.to_thread.run_sync(
+                    reader, self._handle.pid, limiter=self._tools.limiter, abandon_on_cancel=True
+                )
+        return None if self._is_dead else found  # its number may have been another's by then

@@ -1,0 +1,99 @@
+"""Threads that spawn: our own, because trio's end when idle and may all be busy with the application's work.
+
+A child that is to die with its parent is tied to the *thread* that made it, and a restart must not queue behind
+somebody's downloads. So there is one thread at rest and up to four in a burst, and each lives as long as the launcher.
+"""
+
+# ruff: noqa: E402  a type checker for another system must not read further than the assertion
+from __future__ import annotations
+
+import sys
+
+assert sys.platform != "win32"
+
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread, current_thread
+from typing import TypeAlias
+
+import trio
+
+from regrow._edge.spawning import Spawned
+from regrow._specs.protocol import NotLaunched
+
+MOST = 4
+"""A thread that spawns mostly waits for the kernel to start the child; more threads than this gain nothing."""
+
+Answer: TypeAlias = Spawned | NotLaunched
+Work: TypeAlias = Callable[[], Answer]
+Deliver: TypeAlias = Callable[[Answer], None]
+
+
+class Spawner:
+    """Does spawns in threads, and delivers each answer on trio's thread."""
+
+    def __init__(self) -> None:
+        self._token = trio.lowlevel.current_trio_token()
+        self._orders: SimpleQueue[tuple[Work, Deliver] | None] = SimpleQueue()
+        self._threads: list[Thread] = []
+        self._outstanding = 0
+        self._is_closed = False
+        self._all_ended = trio.Event()
+        self._grow()
+
+    def submit(self, work: Work, deliver: Deliver) -> None:
+        """Have *work* done in a thread, and *deliver* called with what it returns. Nothing can cancel that."""
+        self._outstanding += 1
+        self._orders.put((work, deliver))
+        if len(self._threads) < min(self._outstanding, MOST):
+            with suppress(RuntimeError):  # no room for another thread: those that are there do it
+                self._grow()
+
+    async def close(self) -> None:
+        """End the threads, when they have done what was submitted. After it, also cut short, answers are discarded."""
+        try:
+            for _ in self._threads:
+                self._orders.put(None)
+            await self._all_ended.wait()
+        finally:
+            self._is_closed = True
+
+    def _grow(self) -> None:
+        thread = Thread(target=self._serve, name="regrow spawner", daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    # -- in a thread ---------------------------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        while (order := self._orders.get()) is not None:
+            self._do(*order)
+        self._post(self._thread_ended, current_thread())
+
+    def _do(self, work: Work, deliver: Deliver) -> None:
+        answer = work()
+        if not self._post(self._deliver, deliver, answer) and isinstance(answer, Spawned):
+            answer.discard()
+
+    def _post(self, call: Callable[..., None], *args: object) -> bool:
+        try:
+            self._token.run_sync_soon(call, *args)
+        except trio.RunFinishedError:  # this thread was stuck for so long that nobody waits for it any more
+            return False
+        return True
+
+    # -- on trio's thread ----------------------------------------------------------------------------------------------
+
+    def _deliver(self, deliver: Deliver, answer: Answer) -> None:
+        self._outstanding -= 1
+        if not self._is_closed:
+            deliver(answer)
+        elif isinstance(answer, Spawned):
+            Thread(target=answer.discard, name="regrow discard", daemon=True).start()
+
+    def _thread_ended(self, thread: Thread) -> None:
+        thread.join()  # it has nothing more to do
+        self._threads.remove(thread)
+        if not self._threads:
+            self._all_ended.set()

@@ -1,0 +1,25 @@
+"""What strange systems, and tests, set differently."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Tuning:
+    """How a local launcher works; nobody but a test needs another than the default."""
+
+    pidfd: bool = True
+    """Whether a pidfd tells of the end of a process, where there are pidfds. False: as on a system without."""
+
+    epoll: bool = True
+    """Whether one epoll serves all descriptors, where there is epoll. False: one task for each."""
+
+    drain: float = 0.5
+    """Seconds that output is waited for when a process is gone and somebody else still holds its pipe."""
+
+    stdout: int = 1
+    """The descriptor that `output="inherit"` copies standard output to."""
+
+    stderr: int = 2
+    """The descriptor that `output="inherit"` copies standard error to."""

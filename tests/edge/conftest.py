@@ -1,0 +1,61 @@
+"""What the tests of the edge share: the launcher in each of its forms, and a watch over what it takes and gives back."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import pytest
+
+from regrow._edge.local import LocalLauncher
+from regrow._edge.tuning import Tuning
+from tests.edge.recorder import Lab
+
+FORMS = {
+    "epoll_and_pidfd": Tuning(),
+    "epoll_no_pidfd": Tuning(pidfd=False),
+    "no_epoll_no_pidfd": Tuning(epoll=False, pidfd=False),
+    "no_epoll": Tuning(epoll=False),
+}
+"""The launcher as it is here, as on an old kernel, as on macOS, and the one that is left."""
+
+
+@pytest.fixture(params=FORMS, ids=str)
+def tuning(request) -> Tuning:
+    return FORMS[request.param]
+
+
+@pytest.fixture
+async def lab(tuning):
+    """An open launcher; it is closed after the test, whatever still runs."""
+    async with LocalLauncher(tuning=tuning).open() as opened:
+        yield Lab(opened)
+
+
+@pytest.fixture(autouse=True)
+def everything_is_given_back(no_process_is_left):
+    """Fail a test that leaves descriptors open or threads running (processes are looked at for all tests)."""
+    before = descriptors()
+    yield
+    deadline = time.monotonic() + 2
+    while (left := descriptors() - before, threads()) != (set(), set()) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert left == set()
+    assert threads() == set()
+
+
+def descriptors() -> set[tuple[str, str]]:
+    """What is open: number and what it is."""
+    found = set()
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            found.add((number, os.readlink(f"/proc/self/fd/{number}")))
+        except FileNotFoundError:  # that of the listing itself
+            pass
+    return found
+
+
+def threads() -> set[threading.Thread]:
+    """Threads of the edge. Those of trio linger for the next one who needs one."""
+    return {thread for thread in threading.enumerate() if thread.name.startswith("regrow")}
