@@ -1,0 +1,1 @@
+"""The parts of `regrow.testing.conformance`: what a launcher promises, one check for each promise."""

@@ -1,0 +1,77 @@
+"""What a test sees of one incarnation, and tells it."""
+
+from __future__ import annotations
+
+import attrs
+
+from regrow._specs.protocol import Evidence, Lost, Output, Ready, ReadyFailed, Sample, Stream
+from regrow._specs.signals import to_signal
+from regrow.exceptions import InvalidStateError
+from regrow.testing._fake.body import Body
+
+
+@attrs.define(eq=False, repr=False)
+class FakeProcess(Body):
+    """One incarnation. It does by itself what its script says, and at once what the test tells it.
+
+    Raises:
+        InvalidStateError: when told something that it cannot do any more, for a test that is wrong about its state.
+    """
+
+    sample: Sample = attrs.field(default=Sample(rss=1_000_000, cpu=0.0, descendants=0, threads=1), init=False)
+    """What a reading of it gives."""
+
+    evidence: Evidence = attrs.field(default=Evidence(state="sleeping"), init=False)
+    """What is said about it when somebody asks for evidence."""
+
+    def __repr__(self) -> str:
+        return f"<FakeProcess {self.key}: {self.end or 'running'}>"
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has become ready; it stays so when it is gone."""
+        return isinstance(self.readiness, Ready)
+
+    @property
+    def stdin(self) -> bytes:
+        """All that was written to it."""
+        return bytes(self._input)
+
+    def exit(self, code: int = 0) -> None:
+        """End by itself with an exit code."""
+        self._must_run("exit")
+        self.finish(code=code)
+
+    def die_of(self, signal: str) -> None:
+        """Be ended by a signal from elsewhere, even if it ignores that, even if it is unkillable."""
+        self._must_run("die")
+        self.finish(signal=to_signal(signal))
+
+    def lose(self, loss: str, why: str = "fake: lost") -> None:
+        """Be lost, together with all that are lost with the same *loss*."""
+        self._must_run("get lost")
+        self.vanish(Lost(why, loss))
+
+    def print(self, text: str | bytes, stream: str = "stdout") -> None:
+        """Print *text* as it is; nothing adds a line end."""
+        self._must_run("print")
+        self.tell(Output(Stream(stream), text.encode() if isinstance(text, str) else text))
+
+    def become_ready(self) -> None:
+        """Be ready, as its probe would see it."""
+        self._must_be_unsettled("become ready")
+        self.settle_readiness(Ready())
+
+    def fail_ready(self, why: str = "fake: its probe failed") -> None:
+        """Never be ready: have a probe that says so."""
+        self._must_be_unsettled("fail to become ready")
+        self.settle_readiness(ReadyFailed(why))
+
+    def _must_be_unsettled(self, operation: str) -> None:
+        self._must_run(operation)
+        if self.readiness is not None:
+            raise InvalidStateError(str(self.key), operation, f"settled ({self.readiness})")
+
+    def _must_run(self, operation: str) -> None:
+        if self.end is not None:
+            raise InvalidStateError(str(self.key), operation, f"gone ({self.end})")

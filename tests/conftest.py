@@ -1,0 +1,75 @@
+"""What all tests share: none of them may leave a process behind."""
+
+import os
+import time
+import uuid
+
+import psutil
+import pytest
+
+# Every process that inherits our environment can be told by it, also a daemon that is no descendant any more; and
+# tests that run beside us, in another worker, are not mistaken for ours.
+TAG = "REGROW_TEST_RUN"
+RUN = os.environ[TAG] = uuid.uuid4().hex
+
+PATIENCE = 1.0
+"""Seconds that a process may take to vanish after the test: the kernel and init are not ours to hurry."""
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left():
+    """Fail a test that leaves a process behind, a zombie too; and end it, so that the next test starts clean."""
+    before = set(psutil.pids())  # one listing of /proc: cheap enough for every test
+    yield
+    left = leftovers(before)
+    deadline = time.monotonic() + PATIENCE
+    while left and time.monotonic() < deadline:
+        time.sleep(0.01)
+        left = leftovers(before)
+    if left:
+        story = "\n".join(f"  {describe(process)}" for process in left)
+        for process in left:
+            end(process)
+        pytest.fail(f"processes were left behind:\n{story}", pytrace=False)
+
+
+def leftovers(before):
+    """Our processes with a pid that is not one of *before*."""
+    # A pid of before that was reused for a leftover would be missed, but nothing is ever blamed wrongly: a psutil
+    # process is a pid and its start time, so what is ended below is what was found here.
+    return [process for pid in set(psutil.pids()) - before if (process := find(pid)) and is_ours(process)]
+
+
+def find(pid):
+    """The process *pid*, or `None` if it is gone by now."""
+    try:
+        return psutil.Process(pid)
+    except psutil.Error:
+        return None
+
+
+def is_ours(process):
+    """Whether it descends from us, or has our environment."""
+    try:
+        return any(parent.pid == os.getpid() for parent in process.parents()) or process.environ().get(TAG) == RUN
+    except psutil.Error:  # gone, or somebody else's
+        return False
+
+
+def describe(process):
+    """Who it is, for people."""
+    try:
+        with process.oneshot():
+            command = " ".join(process.cmdline()) or process.name()
+            return f"{process.pid} (child of {process.ppid()}, {process.status()}): {command}"
+    except psutil.Error:
+        return f"{process.pid} (gone by now)"
+
+
+def end(process):
+    """Kill it, and reap it if it is our own child."""
+    try:
+        process.kill()
+        process.wait(timeout=PATIENCE)
+    except (psutil.Error, psutil.TimeoutExpired):
+        pass
