@@ -22,7 +22,7 @@ from regrow._specs.check import Problem, problems
 from regrow._specs.child import ChildSpec
 from regrow._specs.exit import Exit, Reason
 from regrow._specs.protocol import Launcher, Sink
-from regrow._specs.supervisor import ANY_SPEC, AnySupervisorSpec, DynamicSpec, walk
+from regrow._specs.supervisor import AnySupervisorSpec, DynamicSpec, SupervisorSpec, walk
 from regrow.exceptions import InvalidSpecError, InvalidStateError, RegrowError, SupervisorEndedError
 
 EX_UNAVAILABLE = 69
@@ -222,7 +222,7 @@ def check(spec: AnySupervisorSpec, launcher: Launcher) -> None:
         InvalidSpecError: with every problem, each with its place.
         InvalidStateError: there is no trio around us.
     """
-    if not isinstance(spec, ANY_SPEC) or isinstance(spec, ChildSpec):
+    if not isinstance(spec, SupervisorSpec | DynamicSpec):
         what = f"must be a SupervisorSpec or a DynamicSpec, not {type(spec).__name__}"
         raise InvalidSpecError([Problem("the root of a tree", what)])
     found = problems(spec)

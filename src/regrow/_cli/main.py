@@ -1,0 +1,127 @@
+"""The command `regrow`: what its words mean. Whatever a word needs is imported only when it is used."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+
+TYPE_CHECKING = False  # `typing` takes as long to import as all that `--help` needs
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+_TARGET = """\
+where the tree is:
+  FILE.py               the only SupervisorSpec or DynamicSpec at its top level, or the one called tree, app or spec
+  FILE.py:ATTRIBUTE     this spec, or a function without arguments that returns it
+  MODULE:ATTRIBUTE      the same in a module, looked for here and where Python looks
+"""
+
+_RUN = f"""{_TARGET}
+The tree runs until it ends by itself or is told to stop: Ctrl-C (SIGINT), SIGTERM and SIGHUP stop it in reverse order,
+within its graces; a second one kills what is left. What its children print goes to standard output and standard error,
+each line with the name of its child in front; what happens to them goes to standard error.
+
+exit codes:
+  0      it was asked to stop, or shut itself down after a good end
+  69     it could not start
+  70     it gave up: too many restarts
+  130    a second Ctrl-C killed it (143: a second SIGTERM)
+  1, 2   it is wrong, nothing was started: see `regrow check`
+  other  the code of the significant child that shut it down
+"""
+
+_CHECK = f"""{_TARGET}
+Says everything that is wrong, at once, and starts nothing: whatever cannot be run at all, and what is not there on this
+machine (programs, directories).
+
+exit codes:
+  0      it can be run; its outline is printed
+  1      something is wrong with it
+  2      there is no such file, module or attribute
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the command line asks for; the exit code says how it ended."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.work(arguments)
+        print(end="", flush=True)
+    except KeyboardInterrupt:  # while loading: a tree that runs takes it as an order to stop
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # nobody reads our output any more, and Python is not to complain of that at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="regrow",
+        description="Runs processes in a supervision tree: in order, until it ends; what dies comes back.",
+    )
+    parser.add_argument("--version", action=_Version, help="show the version and exit")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_run(_command(commands, "run", "run a tree until it ends, or until Ctrl-C", _RUN))
+    _add_check(_command(commands, "check", "say what is wrong with a tree, and start nothing", _CHECK))
+    version = commands.add_parser("version", help="show the version")
+    version.set_defaults(work=_version)
+    return parser
+
+
+def _command(commands: Any, name: str, summary: str, epilog: str) -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=epilog, formatter_class=raw
+    )
+    parser.add_argument("target", metavar="TARGET", help="FILE.py, FILE.py:ATTRIBUTE or MODULE:ATTRIBUTE")
+    return parser
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--log-format", choices=["text", "json"], default="text", help="lines for people, or JSON")
+    parser.add_argument("--no-color", action="store_true", help="no colours; NO_COLOR=1 does the same")
+    parser.add_argument("-v", "--verbose", action="store_true", help="tell of every event")
+    parser.set_defaults(work=_run)
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(work=_check)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from regrow._cli.run import run
+
+    return run(
+        arguments.target,
+        as_json=arguments.log_format == "json",
+        in_color=not arguments.no_color,
+        is_verbose=arguments.verbose,
+    )
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from regrow._cli.check import check
+
+    return check(arguments.target)
+
+
+def _version(arguments: argparse.Namespace | None = None) -> int:
+    from importlib.metadata import version
+
+    print(f"regrow {version('regrow')} on Python {sys.version.split()[0]}")
+    return 0
+
+
+class _Version(argparse.Action):
+    """`--version`: reads the version only when it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **settings: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **settings)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        _version()
+        parser.exit()
