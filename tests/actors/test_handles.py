@@ -171,6 +171,18 @@ async def test_wait_exit_is_about_the_incarnation_that_lives_now(autojump_clock)
         assert (await tree.handle["a"].wait_exit()).reason == "stopped"
 
 
+async def test_what_has_just_ended_is_neither_ready_nor_down_for_good(autojump_clock):
+    """`wait_exit` returns before the supervisor has heard of the end; `wait_ready` must not believe the old state."""
+    async with opened(supervisor("a")) as tree:
+        for number in range(2, 30):
+            tree.launcher.newest("a").exit(1)
+            await tree.handle["a"].wait_exit()
+            assert tree.handle["a"].status().last_exit.code == 1
+            await tree.handle["a"].wait_ready()
+            assert tree.handle["a"].status().incarnation == number
+            await trio.sleep(10)
+
+
 async def test_wait_waits_until_it_is_down_for_good(autojump_clock):
     async with opened(supervisor(child("a", restart="transient"))) as tree:
         await tree.crash("a")

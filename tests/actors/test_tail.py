@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regrow import OutputPolicy
-from regrow._actors.output import Tail
+from regrow._actors.output import LONGEST, Tail
 
 
 def test_lines_are_kept_in_order_and_the_oldest_go_first():
@@ -36,10 +36,23 @@ def test_no_tail_at_all_still_passes_lines_on():
     assert tail.lines() == ()
 
 
-def test_a_tail_of_no_bytes_keeps_nothing_and_passes_on_everything():
+def test_a_tail_of_no_bytes_keeps_nothing_and_passes_whole_lines_on():
     tail = Tail(OutputPolicy(tail_bytes=0))
-    assert "".join([*tail.feed(b"abc"), *tail.finish()]) == "abc"
-    assert tail.lines() == ()
+    assert [*tail.feed(b"abc"), *tail.feed(b"def\n"), *tail.finish()] == ["abcdef"]
+    assert "".join(tail.lines()) == ""
+
+
+def test_of_a_line_that_is_too_long_for_the_tail_the_end_is_kept():
+    tail = Tail(OutputPolicy(tail_bytes=3))
+    assert tail.feed(b"abcdef\n") == ["abcdef"]
+    assert tail.lines() == ("def",)
+
+
+def test_a_line_without_end_is_cut_at_the_longest_and_goes_on():
+    tail = Tail(OutputPolicy())
+    assert [len(line) for line in tail.feed(b"x" * (2 * LONGEST + 5) + b"\n")] == [2 * LONGEST + 5]
+    assert [len(line) for line in tail.feed(b"x" * (2 * LONGEST + 5))] == [LONGEST, LONGEST]
+    assert len(tail.finish()[0]) == 5
 
 
 @given(st.lists(st.binary(max_size=50), max_size=30), st.integers(0, 5), st.integers(0, 40))
@@ -47,10 +60,13 @@ def test_a_tail_is_the_end_of_what_was_printed_and_never_larger_than_it_may_be(c
     tail = Tail(OutputPolicy(tail_lines=lines, tail_bytes=size))
     passed_on = [line for chunk in chunks for line in tail.feed(chunk)]
     passed_on += tail.finish()
-    kept = tail.lines()
+    kept = list(tail._lines)
     assert len(kept) <= lines
-    assert passed_on[len(passed_on) - len(kept) :] == list(kept)
-    assert sum(map(len, tail._lines)) <= size
+    assert sum(map(len, kept)) <= size
+    whole = b"".join(chunks).split(b"\n")
+    printed = whole[:-1] if whole[-1] == b"" else whole
+    assert len(printed) == len(passed_on)
+    assert all(line.endswith(end) for line, end in zip(printed[len(printed) - len(kept) :], kept, strict=True))
 
 
 @given(st.lists(st.binary(max_size=20), max_size=30))

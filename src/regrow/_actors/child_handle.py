@@ -75,4 +75,4 @@ class ChildHandle(Handle):
         actor = owner.children.get(entry.name)
         if isinstance(actor, Process) and actor.exit is None and actor.running is not None:
             return actor, actor.running
-        raise InvalidStateError(self.path, verb, state_of(entry).value)
+        raise InvalidStateError(self.path, verb, state_of(owner, entry).value)

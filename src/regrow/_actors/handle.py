@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 from regrow._actors.journal import Journal
-from regrow._actors.snapshot import entry_status, root_status, state_of
+from regrow._actors.snapshot import entry_status, is_undecided, root_status, state_of
 from regrow._actors.supervisor import Incarnation, Supervisor
 from regrow._decisions.calls import VERBS, Call, DeleteChild, RestartChild, StartNamed, StopChild
 from regrow._decisions.entries import Entry
@@ -173,12 +173,15 @@ class Handle:
     def _entry(self) -> Entry:
         return self._find()[1]
 
-    def _state(self) -> State:
-        """Its state; what is not there is down."""
+    def _state(self) -> State | None:
+        """Its state; what is not there is down. `None`: it has just ended, and what comes of that is undecided."""
+        if self.path == ".":
+            return self.status().state
         try:
-            return state_of(self._entry()) if self.path != "." else self.status().state
+            owner, entry = self._find()
         except ProcessNotFoundError:
             return State.DOWN
+        return None if is_undecided(owner, entry) else entry.state
 
     def _actor(self) -> Incarnation | None:
         """Its newest incarnation."""
@@ -202,4 +205,4 @@ def _why_no_supervisor(owner: Supervisor, name: str) -> str:
         return f"there is no {join(owner.path, name)}"
     if isinstance(entry.spec, ChildSpec):
         return f"{join(owner.path, name)} is a process"
-    return f"supervisor {join(owner.path, name)} is {state_of(entry)}"
+    return f"supervisor {join(owner.path, name)} is {state_of(owner, entry)}"

@@ -6,6 +6,9 @@ from collections import deque
 
 from regrow._specs.output import OutputPolicy
 
+LONGEST = 64 * 1024
+"""Bytes that a line may have."""
+
 
 class Tail:
     """The last lines of one stream, bounded in lines and in bytes."""
@@ -20,14 +23,14 @@ class Tail:
     def feed(self, data: bytes) -> list[str]:
         """Take what was printed; return the lines that are complete now.
 
-        A line that is longer than the whole tail may be is cut there, and goes on as the next line.
+        What has no end of line yet is cut at `LONGEST`, and goes on as the next line.
         """
         self._rest += data
         *lines, rest = self._rest.split(b"\n")
         self._rest = rest
-        while len(self._rest) > max(self._max_bytes, 1):
-            lines.append(self._rest[: self._max_bytes or 1])
-            del self._rest[: self._max_bytes or 1]
+        while len(self._rest) > LONGEST:
+            lines.append(self._rest[:LONGEST])
+            del self._rest[:LONGEST]
         complete = [bytes(line) for line in lines]
         self._keep(complete)
         return [_text(line) for line in complete]
@@ -45,8 +48,9 @@ class Tail:
 
     def _keep(self, lines: list[bytes]) -> None:
         for line in lines[-self._max_lines :] if self._max_lines else ():
-            self._lines.append(line)
-            self._size += len(line)
+            kept = line[max(0, len(line) - self._max_bytes) :]  # of a line that is too long, the end
+            self._lines.append(kept)
+            self._size += len(kept)
         while self._lines and (len(self._lines) > self._max_lines or self._size > self._max_bytes):
             self._size -= len(self._lines.popleft())
 

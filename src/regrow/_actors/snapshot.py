@@ -23,13 +23,19 @@ def entry_status(owner: Supervisor, entry: Entry) -> AnyStatus:
     if isinstance(entry.spec, ChildSpec):
         return _of_child(owner, entry, entry.spec, actor if isinstance(actor, Process) else None)
     if isinstance(actor, Supervisor) and actor.exit is None:
-        return _of_live(actor, state_of(entry), entry)
+        return _of_live(actor, state_of(owner, entry), entry)
     return _of_down(owner, entry, entry.spec, actor if isinstance(actor, Supervisor) else None)
 
 
-def state_of(entry: Entry) -> State:
-    """What the entry is doing, as seen from outside: one that is dead is not ready, even if nobody has decided yet."""
-    return State.DOWN if entry.exited is not None else entry.state
+def state_of(owner: Supervisor, entry: Entry) -> State:
+    """What the entry is doing, as seen from outside: one that is dead is down, also while nobody has decided yet."""
+    return State.DOWN if is_undecided(owner, entry) else entry.state
+
+
+def is_undecided(owner: Supervisor, entry: Entry) -> bool:
+    """Whether its incarnation has ended, and what comes of that is still to be decided."""
+    actor = owner.children.get(entry.name)
+    return entry.exited is not None or (entry.is_live and actor is not None and actor.exit is not None)
 
 
 def _root_state(root: Supervisor) -> State:
@@ -42,7 +48,7 @@ def _root_state(root: Supervisor) -> State:
 
 def _of_child(owner: Supervisor, entry: Entry, spec: ChildSpec, actor: Process | None) -> ChildStatus:
     now = trio.current_time()
-    state = state_of(entry)
+    state = state_of(owner, entry)
     live = actor if actor is not None and actor.exit is None else None
     is_awaited = live is not None and state is State.STARTING
     return ChildStatus(
@@ -56,7 +62,7 @@ def _of_child(owner: Supervisor, entry: Entry, spec: ChildSpec, actor: Process |
         waiting_for=str(spec.ready or "launch") if is_awaited else None,
         waiting_since=now - live.launched_at if live and is_awaited else None,
         restarts=entry.restarts,
-        last_exit=entry.last_exit,
+        last_exit=actor.exit if actor is not None and actor.exit is not None else entry.last_exit,
         next_retry=_left(entry, now),
         containment=owner.tree.containment,
     )
@@ -86,7 +92,7 @@ def _of_down(owner: Supervisor, entry: Entry, spec: AnySupervisorSpec, actor: Su
     return SupervisorStatus(
         path=join(owner.path, entry.name),
         name=entry.name,
-        state=state_of(entry),
+        state=state_of(owner, entry),
         strategy=_strategy(spec),
         incarnation=actor.key.incarnation if actor else 0,
         restarts=entry.restarts,

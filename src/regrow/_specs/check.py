@@ -8,8 +8,8 @@ names everything that is wrong with the tree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -37,7 +37,12 @@ class Problem:
 
 def gather(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
     """An attrs field transformer: keep the validators for `report`, so that none stops the others."""
-    return [field.evolve(validator=None, metadata={**field.metadata, _KEY: field.validator}) for field in fields]
+    return [_kept(field) for field in fields]
+
+
+def _kept(field: attrs.Attribute[Any]) -> attrs.Attribute[Any]:
+    validator = field.validator or field.metadata.get(_KEY)  # an inherited field has been through this before
+    return field.evolve(validator=None, metadata={**field.metadata, _KEY: validator})
 
 
 def report(spec: Any, place: str) -> None:
@@ -97,7 +102,6 @@ def _is_spec(value: Any) -> bool:
 
 
 def _own_problems(spec: Any, place: str) -> Iterator[Problem]:
-    broken = False
     for field in attrs.fields(type(spec)):
         validator = field.metadata.get(_KEY)
         if validator is None:
@@ -105,9 +109,8 @@ def _own_problems(spec: Any, place: str) -> Iterator[Problem]:
         try:
             validator(spec, field, getattr(spec, field.name))
         except (TypeError, ValueError) as error:
-            broken = True
             yield Problem(f"{place}.{field.name}", str(error))
-    combinations = getattr(spec, "combinations", None)
-    if combinations is not None and not broken:  # what is impossible alone needs no second complaint
-        found: Iterable[Problem] = combinations()
-        yield from (attrs.evolve(p, place=place + p.place) for p in found)
+    combinations: Callable[[], Iterable[Problem]] = getattr(spec, "combinations", tuple)
+    with suppress(AttributeError, TypeError):  # a field of the wrong type, which has been told of already
+        for problem in combinations():
+            yield attrs.evolve(problem, place=place + problem.place)
