@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from regrow._edge.local import LocalLauncher as LocalLauncher
     from regrow._run import open_supervisor as open_supervisor
     from regrow._run import run as run
+    from regrow._sinks.log import LogSink as LogSink
     from regrow._specs.backoff import Backoff as Backoff
+    from regrow._specs.check import Problem as Problem
     from regrow._specs.child import ChildSpec as ChildSpec
     from regrow._specs.child import Restart as Restart
     from regrow._specs.child import Stdin as Stdin
@@ -47,7 +49,9 @@ else:
         "_actors.supervisor_handle": "SupervisorHandle",
         "_edge.local": "LocalLauncher",
         "_run": "open_supervisor run",
+        "_sinks.log": "LogSink",
         "_specs.backoff": "Backoff",
+        "_specs.check": "Problem",
         "_specs.child": "ChildSpec Restart Stdin",
         "_specs.exit": "Exit Reason Usage",
         "_specs.output": "OutputPolicy OutputTo",

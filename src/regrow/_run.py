@@ -215,7 +215,7 @@ class _Opened:
             self.is_decided.set()
 
 
-def check(spec: AnySupervisorSpec, launcher: Launcher) -> None:
+def check(spec: object, launcher: Launcher) -> None:
     """Refuse a tree that cannot be run, before anything is started.
 
     Raises:

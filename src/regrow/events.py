@@ -1,5 +1,6 @@
 """Everything that happens to a tree, as values."""
 
+from regrow._actors.journal import EventStream as EventStream
 from regrow._specs.event import ChildAdded as ChildAdded
 from regrow._specs.event import ChildDeleted as ChildDeleted
 from regrow._specs.event import ChildExited as ChildExited

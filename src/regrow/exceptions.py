@@ -205,7 +205,7 @@ class TooManyRestartsError(RegrowError):
     To the supervisor above, this is a crash. OTP: maximum intensity reached.
 
     Attributes:
-        path: the supervisor that gave up.
+        path: the supervisor that gave up; `.` is the root, which the message calls by its *name*.
         culprit: the path of the child whose exit was one too many.
         exit: that exit; if the culprit is a supervisor, `exit.error` tells its own story.
         restarts: the moments of the restarts that were used, in seconds before it gave up.
@@ -213,11 +213,13 @@ class TooManyRestartsError(RegrowError):
 
     code = "TOO_MANY_RESTARTS"
 
-    def __init__(self, path: str, *, limit: str, culprit: str, exit: Exit, restarts: Sequence[float]) -> None:
+    def __init__(
+        self, path: str, name: str, *, limit: str, culprit: str, exit: Exit, restarts: Sequence[float]
+    ) -> None:
         ages = ", ".join(f"{age:.3g} s" for age in restarts)
         used = f"\n  restarts before it gave up, how long ago: {ages}" if ages else ""
         super().__init__(
-            f"supervisor {path} gave up: {limit}; the last straw was {culprit}: {exit.describe(with_tail=True)}{used}"
+            f"supervisor {name} gave up: {limit}; the last straw was {culprit}: {exit.describe(with_tail=True)}{used}"
         )
         self.path = path
         self.culprit = culprit

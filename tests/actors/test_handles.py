@@ -193,6 +193,19 @@ async def test_wait_waits_until_it_is_down_for_good(autojump_clock):
         assert (await tree.handle["a"].wait()).reason == "normal"
 
 
+async def test_wait_returns_also_when_the_child_is_forgotten_meanwhile(autojump_clock):
+    async with opened(supervisor("b", child("t", restart="temporary"))) as tree:
+        with trio.fail_after(5):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_exits_with, tree.handle["t"], 4)
+                await settle()
+                tree.launcher.newest("t").exit(4)
+
+
+async def _exits_with(handle, code):
+    assert (await handle.wait()).code == code
+
+
 async def test_wait_exit_of_what_never_ran_waits_for_it(autojump_clock):
     async with opened(supervisor(child("a", autostart=False))) as tree:
         async with trio.open_nursery() as nursery:

@@ -67,10 +67,20 @@ async def test_a_failed_start_at_boot_stops_what_is_up_and_goes_up_with_its_tail
             pytest.fail("the body must not run")
     (error,) = caught.value.exceptions
     assert isinstance(error, StartFailedError)
-    assert (error.path, error.exit.code) == ("b", 3)
+    assert (error.path, error.exit.code, error.program) == ("b", 3, "program")
     assert "no database" in str(caught.value)
     assert [str(process.key) for process in launcher.processes] == ["a#1", "b#1"]
     assert not launcher.running
+
+
+async def test_a_launch_that_takes_for_ever_fails_when_the_start_timeout_is_over(autojump_clock):
+    launcher = FakeLauncher()
+    launcher.launch_takes = 1000
+    with pytest.raises(ExceptionGroup, match="not launched within 3 s"):
+        async with opened(supervisor(child("a", start_timeout=3)), launcher):
+            pytest.fail("the body must not run")
+    assert trio.current_time() == pytest.approx(3.0)
+    assert launcher.processes == []
 
 
 async def test_too_many_restarts_stop_the_rest_in_reverse_and_name_the_culprit(autojump_clock):
@@ -81,7 +91,8 @@ async def test_too_many_restarts_stop_the_rest_in_reverse_and_name_the_culprit(a
             await trio.sleep_forever()
     (error,) = caught.value.exceptions
     assert isinstance(error, TooManyRestartsError)
-    assert (error.culprit, error.exit.signal, len(error.restarts)) == ("b", "SIGSEGV", 2)
+    assert (error.path, error.culprit, error.exit.signal) == (".", "b", "SIGSEGV")
+    assert "supervisor 'app' gave up" in str(error)
     assert "more than 1 restart in 5 s" in str(error)
     assert tree.take()[:4] == ["b crashed", ". gave up on b", "ending .: gave up", "stopping c"]
 

@@ -136,9 +136,15 @@ class Handle:
         Raises:
             SupervisorEndedError: the tree ended, and it never ran.
         """
-        if self.path != ".":
-            await self._journal.wait_until(self.path, lambda: self._state() is State.DOWN)
-        return await self.wait_exit()
+        newest: Incarnation | None = None
+
+        def is_down() -> bool:
+            nonlocal newest
+            newest = self._actor() or newest  # a temporary child is forgotten as soon as it is down
+            return self._state() is State.DOWN
+
+        await self._journal.wait_until(self.path, is_down)
+        return await self.wait_exit() if newest is None or newest.exit is None else newest.exit
 
     # -- where it is ---------------------------------------------------------------------------------------------------
 

@@ -109,9 +109,7 @@ class Process:
     async def _live(self) -> Exit:
         try:
             with self._scope:
-                self._is_launching = True  # until it is known what came of it
-                answer = await self.tree.launcher.launch(self.key, self.spec, self._on_fact)
-                self._is_launching = False
+                answer = await self._launch()
                 if isinstance(answer, NotLaunched):
                     return _not_launched(answer)
                 self.running = answer
@@ -122,6 +120,16 @@ class Process:
         if not self._gone.is_set() and self.pid is not None:
             await self._wait_for_stuck()
         return self._judge()
+
+    async def _launch(self) -> RunningProcess | NotLaunched:
+        """Ask for the start, for as long as a start may take: a file system that does not answer is no reason to wait."""
+        self._is_launching = True  # until it is known what came of it
+        with trio.move_on_after(self.spec.start_timeout):
+            answer = await self.tree.launcher.launch(self.key, self.spec, self._on_fact)
+            self._is_launching = False
+            return answer
+        why = f"not launched within {self.spec.start_timeout:g} s"
+        return NotLaunched(refusal=Refusal.PROGRAM, why=why)
 
     async def _end(self) -> None:
         """Leave nothing behind: stop what runs, and revoke a launch that was cut off."""

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+from regrow._decisions.failures import start_failed
+from regrow._decisions.ledger import Ledger
 from regrow._decisions.verdicts import End
 from regrow._specs.exit import Exit, Reason
 from regrow._specs.supervisor import join
-from regrow.exceptions import RegrowError, StartFailedError, TooManyRestartsError
+from regrow.exceptions import RegrowError, TooManyRestartsError
 
 
-def errors_of(end: End, path: str, name: str) -> list[RegrowError]:
+def errors_of(end: End, ledger: Ledger) -> list[RegrowError]:
     """The errors that tell *end*, if it was a bad one."""
+    path = ledger.path
     if end.reason not in {Reason.GAVE_UP, Reason.FAILED_TO_START}:
         return []
     if end.limit:
         culprit, exit = end.culprits[0]
-        return [
-            TooManyRestartsError(
-                _shown(path, name), limit=end.limit, culprit=join(path, culprit), exit=exit, restarts=end.restarts
-            )
-        ]
-    return [StartFailedError(join(path, culprit), exit) for culprit, exit in end.culprits]
+        name = repr(ledger.spec.name) if path == "." else path
+        at = join(path, culprit)
+        return [TooManyRestartsError(path, name, limit=end.limit, culprit=at, exit=exit, restarts=end.restarts)]
+    specs = {name: entry.spec for name, entry in ledger.entries.items()}
+    return [start_failed(join(path, culprit), exit, specs.get(culprit)) for culprit, exit in end.culprits]
 
 
-def exit_of(end: End, path: str, name: str, *, ran_for: float, healthy_for: float) -> Exit:
+def exit_of(end: End, ledger: Ledger, *, ran_for: float, healthy_for: float) -> Exit:
     """The exit that the supervisor above is told."""
-    errors = errors_of(end, path, name)
+    errors = errors_of(end, ledger)
     last = _significant_failure(end)
     return Exit(
         end.reason,
         code=last.code if last else None,
         signal=last.signal if last else None,
-        error=_as_one(errors, path),
+        error=_as_one(errors, ledger.path),
         ran_for=ran_for,
         healthy_for=healthy_for,
         was_refused=bool(end.culprits) and not end.limit and all(exit.was_refused for _, exit in end.culprits),
@@ -41,10 +43,6 @@ def group_of(errors: list[Exception], name: str, end: End) -> ExceptionGroup[Exc
     """The error that leaves the tree called *name*: one group, whose own text already names the culprits."""
     what = "gave up" if end.reason is Reason.GAVE_UP else "could not start"
     return ExceptionGroup(f"supervision tree {name!r} {what}: " + "; ".join(str(error) for error in errors), errors)
-
-
-def _shown(path: str, name: str) -> str:
-    return repr(name) if path == "." else path
 
 
 def _significant_failure(end: End) -> Exit | None:

@@ -117,9 +117,7 @@ class Supervisor:
             assert self.end is not None
             now = trio.current_time()
             healthy_for = 0.0 if self.ready_at is None else now - self.ready_at
-            self.exit = exit_of(
-                self.end, self.path, self._name, ran_for=now - self.launched_at, healthy_for=healthy_for
-            )
+            self.exit = exit_of(self.end, self.ledger, ran_for=now - self.launched_at, healthy_for=healthy_for)
         self._announce(events.SupervisorExited(self.path, self.key.incarnation, self.exit))
         self._tell(Gone(self._name, self.exit))
 
@@ -257,7 +255,7 @@ class Supervisor:
         """What went wrong, if it has ended badly."""
         if self.exit is not None and self.exit.reason is Reason.CRASHED and self.exit.error is not None:
             return [self.exit.error]
-        return list(errors_of(self.end, self.path, self._name)) if self.end is not None else []
+        return list(errors_of(self.end, self.ledger)) if self.end is not None else []
 
 
 Incarnation: TypeAlias = Process | Supervisor

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import attrs
 
 from regrow._decisions.entries import Entry
+from regrow._decisions.failures import start_failed
 from regrow._decisions.memory import Memory
 from regrow._decisions.operation import Answer, Boot, Bounce, Clear, Operation, Shutdown
 from regrow._decisions.verdicts import Booted, End, Ending, Reply, Start, Stop
@@ -14,7 +15,7 @@ from regrow._decisions.waiting import Failed, Returned
 from regrow._specs.exit import Exit, Reason
 from regrow._specs.status import State
 from regrow._specs.supervisor import DynamicSpec, Strategy
-from regrow.exceptions import StartFailedError, SupervisorEndedError
+from regrow.exceptions import SupervisorEndedError, TerminateFailedError
 
 
 class Operations(Memory):
@@ -59,17 +60,17 @@ class Operations(Memory):
         self._orders.append(Start(entry.name))
 
     def _finish(self, operation: Operation) -> None:
-        for entry in operation.members:
-            self._release(entry, operation)
+        held = {entry.name: entry for entry in operation.members if entry.operation is operation}
+        for entry in held.values():
+            entry.operation = None
         operation.members = []
         match operation.purpose:
             case Boot():
                 self.is_booted = True
                 self._orders.append(Booted())
             case Clear(name, wait):
-                entry = self.entries[name]
-                if entry.state is State.RESTARTING:
-                    self._wait(entry, wait)
+                if name in held:  # else its restart was cancelled meanwhile
+                    self._wait(held[name], wait)
             case Bounce():
                 for name, exit in operation.failures:
                     self._waiting.append(Failed(name, exit))
@@ -99,14 +100,21 @@ class Operations(Memory):
                 self._shut_down(End(reason=Reason.FAILED_TO_START, culprits=((entry.name, exit),)))
                 return
             case Answer(is_new=is_new):
-                operation.error = StartFailedError(self._at(entry.name), exit)
+                operation.error = start_failed(self._at(entry.name), exit, entry.spec)
                 if is_new or entry.is_dynamic:
                     self._forget(entry)
             case _:
                 entry.state = State.RESTARTING
-                operation.to_start.clear()
+                self._abandon(operation)
                 operation.failures.append((entry.name, exit))
         self._advance(operation)
+
+    def _abandon(self, operation: Operation) -> None:
+        """A start of a restart failed: those after it stay down, also the one whose crash began it."""
+        for name in operation.to_start:
+            if self.entries[name].state is State.RESTARTING:
+                self.entries[name].state = State.DOWN
+        operation.to_start.clear()
 
     def _stopped(self, entry: Entry, exit: Exit) -> None:
         """What was being stopped is gone."""
@@ -114,8 +122,11 @@ class Operations(Memory):
         assert operation is not None  # a stop belongs to an operation until it is over
         operation.stopping.discard(entry.name)
         entry.state = State.DOWN
-        if isinstance(operation.purpose, Shutdown) and exit.reason is Reason.FAILED_TO_START:
-            operation.failures.append((entry.name, exit))
+        if exit.reason is Reason.FAILED_TO_START:  # the order to stop came too late
+            if isinstance(operation.purpose, Shutdown):
+                operation.failures.append((entry.name, exit))
+            elif isinstance(operation.purpose, Bounce):
+                self._abandon(operation)
         self._is_down(operation, entry)
         self._advance(operation)
 
@@ -132,9 +143,35 @@ class Operations(Memory):
             return True
         return entry.is_forgotten_when_stopped and entry.name not in operation.to_start
 
-    def _unstuck(self, entry: Entry) -> None:
+    def _stuck(self, operation: Operation, entry: Entry, error: TerminateFailedError) -> None:
+        """What was being stopped, or failed to start, is still there: go on without it."""
+        is_failed_start = entry.name in operation.starting
+        operation.stopping.discard(entry.name)
+        operation.starting.discard(entry.name)
+        match operation.purpose:
+            case Boot() if is_failed_start:
+                exit = Exit(Reason.FAILED_TO_START, why=str(error), pid=error.pid)
+                self._shut_down(End(reason=Reason.FAILED_TO_START, culprits=((entry.name, exit),)))
+                return
+            case Bounce() if is_failed_start:
+                entry.returns = True
+                self._abandon(operation)
+            case Answer():
+                operation.error = error
+                operation.drop_start(entry.name)
+            case _:
+                pass
+        self._release(entry, operation, unless_it_starts=True)
+        self._advance(operation)
+
+    def _unstuck(self, entry: Entry, exit: Exit) -> None:
+        """What was stuck is gone at last."""
         entry.state = State.DOWN
-        if entry.returns:
+        if entry.returns and exit.reason is Reason.FAILED_TO_START:
+            entry.returns = False
+            entry.state = State.RESTARTING
+            self._waiting.append(Failed(entry.name, exit))
+        elif entry.returns:
             entry.returns = False
             self._waiting.append(Returned(entry.name))
         elif entry.is_forgotten_when_stopped and entry.operation is None:

@@ -124,7 +124,7 @@ class ChildSpec:
     """How to see that it is ready; `None`: it is ready when its program runs."""
 
     start_timeout: float = attrs.field(default=30.0, converter=fields.to_seconds, validator=fields.seconds(above=0))
-    """Seconds from the launch until it must be ready; `inf`: no limit."""
+    """Seconds from the request to launch it until it must be ready; `inf`: no limit."""
 
     stdin: Stdin = attrs.field(default=Stdin.NULL, converter=_to_stdin, validator=fields.one_of(Stdin))
     """What it reads."""

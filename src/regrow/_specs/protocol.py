@@ -64,7 +64,10 @@ class Launched:
 
 @attrs.frozen
 class Ready:
-    """It can do its work: its probe says so, or it has none."""
+    """It can do its work: its probe says so, or it has none.
+
+    At most one of this and `ReadyFailed` comes, and neither for one that is ready by its completion: its exit says it.
+    """
 
 
 @attrs.frozen
@@ -101,7 +104,7 @@ class Activity:
 
 @attrs.frozen
 class Stuck:
-    """It is still there after the kill and the wait for it. Its terminal fact is still to come."""
+    """It is still there after the kill and the wait for it. Comes at most once; the terminal fact is still to come."""
 
     waited: float
     """Seconds since the kill."""
@@ -209,7 +212,8 @@ class RunningProcess(Protocol):
     async def stop(self, ladder: Stop) -> None:
         """Carry out *ladder*; return when the process is gone or `Stuck`. That fact comes before the return.
 
-        A second call with a shorter ladder takes over from the first. Cancelling cancels the wait, not the stop.
+        It begins even in a scope that is cancelled already; cancelling cancels the wait, not the stop. A second call
+        whose kill comes sooner takes over from the first. What is paused goes on, so that it hears what it is told.
         """
 
     def signal(self, name: str) -> None:
@@ -254,7 +258,7 @@ class OpenLauncher(Protocol):
 
         Args:
             key: a new one; one that was used or revoked before is refused.
-            spec: what to run. Its probe runs here, its time for getting ready too.
+            spec: what to run. Its probe runs here, its `start_timeout` too: it counts from this call.
             report: is given every fact, from `Launched` to the terminal one.
 
         Cancelling it leaves nothing behind, once `revoke` has been called for *key*.
@@ -264,7 +268,8 @@ class OpenLauncher(Protocol):
     async def revoke(self, key: Key) -> None:
         """Kill that incarnation and wait until it is gone, or refuse it if its start arrives later.
 
-        Safe to call at any time, more than once, and in a shielded scope: it is bounded.
+        Safe to call at any time, more than once, and in a shielded scope: it is bounded by the `kill_wait` of the spec,
+        or by that of a `Stop()`.
         """
 
 
@@ -281,7 +286,11 @@ class Launcher(Protocol):
         ...
 
     def open(self) -> AbstractAsyncContextManager[OpenLauncher]:
-        """Make it ready. Leaving the block ends every process that it started, also when cancelled."""
+        """Make it ready. Leaving the block ends every process that it started, also when cancelled.
+
+        What cannot be ended is `Lost`, so that each incarnation has its terminal fact. An error of the block goes on as
+        it is. A start that comes at the end, or after it, is answered with `Refusal.ENGINE`.
+        """
         ...
 
 

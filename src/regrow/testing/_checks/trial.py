@@ -12,7 +12,7 @@ import psutil
 import trio
 
 from regrow._specs.child import ChildSpec
-from regrow._specs.protocol import Key, Launcher, OpenLauncher
+from regrow._specs.protocol import Key, Launcher, NotLaunched, OpenLauncher
 from regrow.testing._checks.record import Record
 
 
@@ -66,7 +66,7 @@ class Trial:
     async def launch(self, command: Sequence[str], **fields: Any) -> Record:
         """Launch *command* under a new key; it must succeed."""
         record = await self.start(self.record(), command, **fields)
-        assert record.controls is not None
+        record.require(not isinstance(record.answer, NotLaunched), "it is launched")
         return record
 
     async def start(self, record: Record, command: Sequence[str], **fields: Any) -> Record:

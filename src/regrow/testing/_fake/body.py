@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import attrs
+import trio
 
 from regrow._specs.child import ChildSpec, Stdin
 from regrow._specs.protocol import (
@@ -155,7 +156,8 @@ class Body:
             self._later_itself(after, partial(self.settle_readiness, Ready()))
         if self.readiness is None:
             late = ReadyFailed(f"not ready within {self.spec.start_timeout:g} s")
-            self.later(self.spec.start_timeout, partial(self.settle_readiness, late))
+            left = self.life.asked_at + self.spec.start_timeout - trio.current_time()
+            self.later(left, partial(self.settle_readiness, late))
 
     def _print_by_itself(self) -> None:
         for stream in Stream:

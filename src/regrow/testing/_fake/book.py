@@ -6,6 +6,8 @@ import itertools
 from collections import defaultdict, deque
 from collections.abc import Callable
 
+import trio
+
 from regrow._specs.child import ChildSpec
 from regrow._specs.protocol import Key, NotLaunched
 from regrow.testing._fake.gallery import Life, script_of
@@ -44,7 +46,7 @@ class Book:
     def new_life(self, key: Key, spec: ChildSpec) -> Life:
         """An incarnation that is about to start; its key is used up."""
         self.used.add(key)
-        return Life(key, spec, next(self._pids))
+        return Life(key, spec, next(self._pids), trio.current_time())
 
     def script_for(self, life: Life) -> Script:
         """What an incarnation does: what was said of the next one, of all, or what its command does."""

@@ -23,6 +23,8 @@ class Life:
     key: Key
     spec: ChildSpec
     pid: int
+    asked_at: float
+    """When its start was asked for: its `start_timeout` counts from then."""
 
     @property
     def environment(self) -> dict[str, str]:
