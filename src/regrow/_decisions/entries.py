@@ -66,7 +66,9 @@ class Entry:
 
     @property
     def is_active(self) -> bool:
-        """Whether it counts for `all_significant`: a restarting child does, one that is down does not."""
+        """Whether it counts for `all_significant`: a restarting child does, one that is down, or will be, does not."""
+        if self.state is State.STOPPING:
+            return self.operation is not None and self.name in self.operation.to_start
         return self.state is not State.DOWN
 
     @property

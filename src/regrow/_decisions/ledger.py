@@ -15,11 +15,13 @@ from collections import deque
 from collections.abc import Iterable
 from typing import assert_never
 
+import attrs
+
 from regrow._decisions.calls import Call
 from regrow._decisions.entries import Entry
 from regrow._decisions.exits import Fate
 from regrow._decisions.management import Management
-from regrow._decisions.operation import Answer, Boot, Bounce, Operation
+from regrow._decisions.operation import Boot, Bounce, Operation
 from regrow._decisions.restarts import Restarts
 from regrow._decisions.strategy import group
 from regrow._decisions.verdicts import End, Verdict
@@ -59,7 +61,7 @@ class Ledger(Management, Restarts):
         if entry.state is State.STARTING:
             entry.state = State.DOWN
             self._came_up(entry)
-            if entry.is_forgotten_when_stopped:
+            if entry.is_forgotten_when_stopped and self.end is None:
                 self._forget(entry)
             self._look_at_auto_shutdown(entry, exit)
         elif entry.state is State.STOPPING:
@@ -76,7 +78,7 @@ class Ledger(Management, Restarts):
         elif entry.state is State.STARTING:
             self._start_failed(entry, exit)
         elif entry.state is State.STUCK:
-            self._unstuck(entry)
+            self._unstuck(entry, exit)
         else:
             entry.exited = exit
             self._waiting.append(Ended(name, exit))
@@ -86,15 +88,9 @@ class Ledger(Management, Restarts):
         """The child is still there after the kill. What waited for its end goes on; nothing replaces it."""
         self.now = now
         entry = self.entries[name]
-        operation = entry.operation
         entry.state = State.STUCK
-        if operation is not None:
-            operation.stopping.discard(name)
-            if isinstance(operation.purpose, Answer):
-                operation.error = TerminateFailedError(self._at(name), pid, waited)
-                operation.drop_start(name)
-            self._release(entry, operation, unless_it_starts=True)
-            self._advance(operation)
+        if entry.operation is not None:
+            self._stuck(entry.operation, entry, TerminateFailedError(self._at(name), pid, waited))
         return self._decided()
 
     def on_due(self, name: str, token: int, now: float) -> list[Verdict]:
@@ -153,7 +149,7 @@ class Ledger(Management, Restarts):
             pass
         self._settle_auto_shutdown()
         orders, self._orders = self._orders, []
-        return orders
+        return sorted(orders, key=lambda order: isinstance(order, End))  # `End` is the last one
 
     def _serve(self) -> bool:
         """Go once through what waits, in the order of arrival; say whether something could be dealt with."""
@@ -167,8 +163,9 @@ class Ledger(Management, Restarts):
                 served = True
                 self._perform(item)
                 continue
-            if isinstance(item, Asked) and held.isdisjoint(scope):
-                self._hurry(item)
+            if isinstance(item, Asked) and held.isdisjoint(scope) and self._hurry(item):
+                served = True
+                item = attrs.evolve(item, is_hurried=True)
             held.update(scope)
             kept.append(item)
         kept.extend(self._waiting)  # what came up while serving is younger

@@ -29,6 +29,9 @@ class Management(Operations):
     def _answer(self, item: Asked) -> None:
         """Do what is asked for, or refuse it. No operation has the entry in hand."""
         request, entry = item.request, self.entries.get(item.name)
+        if entry is None and item.is_hurried:  # what was to be stopped is forgotten, because it was
+            self._orders.append(Reply(item.call))
+            return
         try:
             if self.end is not None:
                 raise SupervisorEndedError(self._at(item.name), VERBS[type(request)], "stopping")
@@ -73,6 +76,7 @@ class Management(Operations):
 
     def _stop_child(self, call: object, entry: Entry) -> None:
         if entry.state is State.STUCK:
+            entry.returns = False
             raise TerminateFailedError(self._at(entry.name), _pid(entry), 0.0)
         if entry.state is State.RESTARTING:
             self._orders.append(Cancel(entry.name))
@@ -91,11 +95,12 @@ class Management(Operations):
         self._forget(entry, asked=True)
         self._orders.append(Reply(call))
 
-    def _hurry(self, item: Asked) -> None:
-        """An order to stop is obeyed at once where its child is not up yet, whatever has it in hand."""
+    def _hurry(self, item: Asked) -> bool:
+        """Obey an order to stop at once where its child is not up yet, whatever has it in hand; say whether that was so."""
         entry = self.entries.get(item.name)
         if isinstance(item.request, StopChild) and entry is not None and entry.operation is not None:
-            self._interrupt(entry, entry.operation)
+            return self._interrupt(entry, entry.operation)
+        return False
 
     def _withdraw(self, call: object, name: str) -> None:
         """Whoever asked for a start does not want it any more: take it back, as far as it has not happened."""
@@ -108,18 +113,19 @@ class Management(Operations):
             if isinstance(purpose, Answer) and purpose.call is call:
                 self._interrupt(entry, entry.operation)
 
-    def _interrupt(self, entry: Entry, operation: Operation) -> None:
-        """Take back a start of *entry* that is under way, or that has not begun."""
+    def _interrupt(self, entry: Entry, operation: Operation) -> bool:
+        """Take back a start of *entry* that is under way, or that has not begun; say whether there is one."""
         if entry.name in operation.starting:
             operation.starting.discard(entry.name)
             operation.stopping.add(entry.name)
             entry.state = State.STOPPING
             self._orders.append(Stop(entry.name))
         elif not self._leave_down(operation, entry):
-            return
+            return False
         if isinstance(operation.purpose, Answer):
             operation.error = InvalidStateError(self._at(entry.name), "start", "it is being stopped")
         self._advance(operation)
+        return True
 
     def _leave_down(self, operation: Operation, entry: Entry) -> bool:
         """Take back a start that has not begun, if there is one."""
@@ -129,7 +135,8 @@ class Management(Operations):
         if entry.state is State.RESTARTING:
             entry.state = State.DOWN
             self._orders.append(Cancel(entry.name))
-        if entry.state is State.DOWN:
+        if entry.state is State.DOWN:  # it may be deleted from now on
+            operation.drop_stop(entry.name)
             self._release(entry, operation)
         return True
 

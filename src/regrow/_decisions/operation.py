@@ -114,3 +114,8 @@ class Operation:
             return False
         self.to_start.remove(name)
         return True
+
+    def drop_stop(self, name: str) -> None:
+        """Leave *name* alone, which is down already."""
+        if name in self.to_stop:
+            self.to_stop.remove(name)

@@ -55,7 +55,8 @@ class Restarts(Operations):
 
     def _restart(self, entry: Entry, exit: Exit) -> None:
         """Decide about an attempt: count it, then give up, or wait, or begin."""
-        if backoff.begins_new_row(entry.spec.backoff, exit.healthy_for):
+        was_ready = exit.reason is not Reason.FAILED_TO_START
+        if was_ready and backoff.begins_new_row(entry.spec.backoff, exit.healthy_for):
             entry.row = 0
         limit = self._passed_limit(entry, exit)
         if limit:
@@ -76,7 +77,7 @@ class Restarts(Operations):
             self._wait(entry, wait)
         else:
             names = group(self._strategy, self.entries, entry.name)
-            self._begin(Operation.of(Clear(entry.name, wait), stops=_bystanders(names, entry)), names)
+            self._begin(Operation.of(Clear(entry.name, wait), stops=self._bystanders(names, entry)), names)
 
     def _passed_limit(self, entry: Entry, exit: Exit) -> str:
         """Count a restart, unless it is nobody's fault, and say which limit that passed, if any."""
@@ -102,7 +103,11 @@ class Restarts(Operations):
         """Stop the siblings that share the restart, then start it and them."""
         names = group(self._strategy, self.entries, entry.name)
         starts = [name for name in names if name == entry.name or self._is_revived(self.entries[name])]
-        self._begin(Operation.of(Bounce(entry.name), _bystanders(names, entry), starts), names)
+        self._begin(Operation.of(Bounce(entry.name), self._bystanders(names, entry), starts), names)
+
+    def _bystanders(self, names: list[str], entry: Entry) -> list[str]:
+        """Who is stopped for the restart of *entry*, in the order of the stops."""
+        return [name for name in reversed(names) if name != entry.name and not self.entries[name].is_dormant]
 
     def _is_revived(self, entry: Entry) -> bool:
         """Whether a group restart starts it: all but temporary ones, and those that nobody has ever started."""
@@ -129,8 +134,3 @@ class Restarts(Operations):
         culprit, self._ended_for_good = self._ended_for_good, None
         if is_due(self.spec.auto_shutdown, self.entries.values()):
             self._shut_down(End(reason=Reason.NORMAL, culprits=(culprit,)))
-
-
-def _bystanders(names: list[str], entry: Entry) -> list[str]:
-    """Who is stopped for the restart of *entry*, in the order of the stops."""
-    return [name for name in reversed(names) if name != entry.name]

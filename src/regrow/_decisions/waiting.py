@@ -47,6 +47,8 @@ class Asked:
 
     call: object
     request: Call
+    is_hurried: bool = False
+    """A start was taken back for it already."""
 
     @property
     def name(self) -> str:
