@@ -49,9 +49,10 @@ def find(pid):
 
 
 def is_ours(process):
-    """Whether it descends from us, or has our environment."""
+    """Whether it has our environment or, with an environment that says nothing, descends from us."""
     try:
-        return any(parent.pid == os.getpid() for parent in process.parents()) or process.environ().get(TAG) == RUN
+        run = process.environ().get(TAG)
+        return run == RUN if run else any(parent.pid == os.getpid() for parent in process.parents())
     except psutil.Error:  # gone, or somebody else's
         return False
 

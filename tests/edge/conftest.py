@@ -1,16 +1,17 @@
-"""What the tests of the edge share: the launcher in each of its forms, and a watch over what it takes and gives back."""
+"""What the tests of the edge share: the launcher in each of its forms, and a watch over what it does not give back."""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
+from contextlib import suppress
 
 import pytest
+from tests.edge.recorder import Lab
 
 from regrow._edge.local import LocalLauncher
 from regrow._edge.tuning import Tuning
-from tests.edge.recorder import Lab
 
 FORMS = {
     "epoll_and_pidfd": Tuning(),
@@ -49,10 +50,8 @@ def descriptors() -> set[tuple[str, str]]:
     """What is open: number and what it is."""
     found = set()
     for number in os.listdir("/proc/self/fd"):
-        try:
+        with suppress(FileNotFoundError):  # that of the listing itself
             found.add((number, os.readlink(f"/proc/self/fd/{number}")))
-        except FileNotFoundError:  # that of the listing itself
-            pass
     return found
 
 

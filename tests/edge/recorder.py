@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 import sys
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
+import psutil
 import trio
 
 from regrow._specs.child import ChildSpec
@@ -49,6 +52,37 @@ DAEMON = (
     "os.setsid(); os.write(theirs, b'x')",
 )
 """Lines of Python after which the main process has ended, and a descendant in a session of its own goes on."""
+
+
+def is_there(pid: int) -> bool:
+    """Whether there is a process of that number, alive or dead."""
+    return psutil.pid_exists(pid)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is one that is alive: a body is nobody's any more, and waits for init."""
+    with suppress(psutil.Error):
+        return psutil.Process(pid).status() not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+    return False
+
+
+def wait_dead(pid: int) -> None:
+    """Hold everything up until it is dead. Nobody has reaped it then, because nobody had a turn to."""
+    deadline = time.monotonic() + PATIENCE
+    while is_alive(pid):
+        assert time.monotonic() < deadline
+
+
+def kill(pid: int) -> None:
+    """What an operator does."""
+    psutil.Process(pid).kill()
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Return when `holds()` is true, of something that tells nobody when it changes."""
+    with trio.fail_after(PATIENCE):
+        while not holds():  # noqa: ASYNC110  there is no event to wait for
+            await trio.sleep(0.001)
 
 
 class Life:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from tests.edge.recorder import SLEEPS, Life
+
 from regrow._edge.keys import Keys
 from regrow._specs.protocol import Key, Refusal
-from tests.edge.recorder import SLEEPS, Life
 
 
 def key(number, path="app/w", tree="t"):

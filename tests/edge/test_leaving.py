@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import random
 import signal
 import subprocess
@@ -12,7 +11,8 @@ import time
 
 import pytest
 import trio
-import trio.testing
+from tests.edge.recorder import PATIENCE, SLEEPS, Lab, Life, is_there, kill, sh, until
+from trio.testing import wait_all_tasks_blocked
 
 from regrow._edge import handle as handles
 from regrow._edge import opened as opening
@@ -22,7 +22,8 @@ from regrow._specs.protocol import Exited, Lost, Refusal
 from regrow._specs.stop import KILL, Run, Stop
 from regrow.exceptions import PlatformNotSupportedError
 from regrow.testing import children
-from tests.edge.recorder import PATIENCE, SLEEPS, Lab, sh
+
+assert sys.platform != "win32"
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ class OnPurposeError(Exception):
     pass
 
 
-async def several(lab) -> list:
+async def several(lab) -> list[Life]:
     """Lives of many kinds; the last is being stopped."""
     lives = [
         await lab.launch(SLEEPS),
@@ -60,7 +61,7 @@ def assert_ended(lives):
     for life in lives:
         assert isinstance(life.facts[-1], Exited), life.story
         assert (life.exited.asked, life.exited.killed) == (True, True)
-        assert not os.path.exists(f"/proc/{life.pid}")
+        assert not is_there(life.pid)
 
 
 async def test_leaving_ends_everything(launcher):
@@ -72,10 +73,14 @@ async def test_leaving_ends_everything(launcher):
 async def test_leaving_by_an_error_ends_everything_and_the_error_goes_on_as_it_is(launcher):
     lives = []
     error = OnPurposeError()
-    with pytest.raises(OnPurposeError) as caught:
+
+    async def fail():
         async with launcher.open() as opened:
-            lives += await several(Lab(opened))
+            lives.extend(await several(Lab(opened)))
             raise error
+
+    with pytest.raises(OnPurposeError) as caught:
+        await fail()
     assert caught.value is error
     assert_ended(lives)
 
@@ -119,17 +124,16 @@ async def test_leaving_at_any_moment_of_a_burst_of_starts_leaves_nothing(number,
 
 
 async def test_who_waits_for_a_start_or_a_stop_is_let_go(launcher):
-    async with trio.open_nursery() as nursery:
-        async with launcher.open() as opened:
-            lab = Lab(opened)
-            life = await lab.launch(children.ignores_sigterm())
-            await life.wait_printed(b"armed")
-            nursery.start_soon(life.controls.stop, Stop(grace=math.inf))
-            other = lab.life()
-            nursery.start_soon(lab.start, other, SLEEPS)
-            await trio.testing.wait_all_tasks_blocked()
+    async with trio.open_nursery() as nursery, launcher.open() as opened:
+        lab = Lab(opened)
+        life = await lab.launch(children.ignores_sigterm())
+        await life.wait_printed(b"armed")
+        nursery.start_soon(life.controls.stop, Stop(grace=math.inf))
+        other = lab.life()
+        nursery.start_soon(lab.start, other, SLEEPS)
+        await wait_all_tasks_blocked()
     assert life.is_over
-    assert other.is_over or other.refusal
+    assert other.is_over or other.refusal.refusal is Refusal.REVOKED
 
 
 async def test_a_closed_launcher_refuses(launcher):
@@ -198,7 +202,7 @@ async def test_what_does_not_die_is_lost_and_holds_nobody(launcher, monkeypatch)
             life = await Lab(opened).launch(SLEEPS, stdin="pipe")
     assert isinstance(life.facts[-1], Lost)
     assert "still there 0.1 s after the kill" in life.facts[-1].why
-    os.kill(life.pid, signal.SIGKILL)  # the fixture sees whether it is reaped when the kernel lets go
+    kill(life.pid)  # the fixture sees whether it is reaped when the kernel lets go
 
 
 async def test_a_start_that_hangs_in_its_exec_is_ended_when_it_comes_back(launcher, monkeypatch):
@@ -212,17 +216,14 @@ async def test_a_start_that_hangs_in_its_exec_is_ended_when_it_comes_back(launch
         return spawned[0]
 
     monkeypatch.setattr("regrow._edge.start.spawn", spawn)
-    async with trio.open_nursery() as nursery:
-        async with launcher.open() as opened:
-            lab = Lab(opened)
-            life = lab.life()
-            nursery.start_soon(lab.start, life, SLEEPS)
-            await trio.sleep(0.02)
+    async with trio.open_nursery() as nursery, launcher.open() as opened:
+        lab = Lab(opened)
+        life = lab.life()
+        nursery.start_soon(lab.start, life, SLEEPS)
+        await trio.sleep(0.02)
     assert life.refusal.refusal is Refusal.ENGINE
     assert not spawned
-    with trio.fail_after(PATIENCE):
-        while not spawned or os.path.exists(f"/proc/{spawned[0].handle.pid}"):
-            await trio.sleep(0.001)
+    await until(lambda: spawned and not is_there(spawned[0].handle.pid))
 
 
 def test_a_start_that_comes_back_when_the_whole_run_is_over_is_ended_too(launcher, monkeypatch):
@@ -236,11 +237,10 @@ def test_a_start_that_comes_back_when_the_whole_run_is_over_is_ended_too(launche
     monkeypatch.setattr("regrow._edge.start.spawn", spawn)
 
     async def main():
-        async with trio.open_nursery() as nursery:
-            async with launcher.open() as opened:
-                lab = Lab(opened)
-                nursery.start_soon(lab.start, lab.life(), SLEEPS)
-                await trio.sleep(0.02)
+        async with trio.open_nursery() as nursery, launcher.open() as opened:
+            lab = Lab(opened)
+            nursery.start_soon(lab.start, lab.life(), SLEEPS)
+            await trio.sleep(0.02)
 
     trio.run(main)  # the fixtures see what is left
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 import socket
+import sys
+import time
 
 import pytest
 import trio
-import trio.testing
+from tests.edge.recorder import SLEEPS, sh
+from trio.testing import wait_all_tasks_blocked
 
-from regrow._edge import probes
+from regrow._edge import probes, spawning
 from regrow._specs.protocol import Launched, Ready, ReadyFailed, Target
 from regrow._specs.readiness import Calls, Completes, TcpPort
 from regrow._specs.stop import KILL
 from regrow.testing import children
-from tests.edge.recorder import SLEEPS, sh
+
+assert sys.platform != "win32"
 
 
 @pytest.fixture
@@ -50,17 +54,36 @@ async def test_a_port_that_swallows_is_tried_again(monkeypatch):
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         with socket.create_connection(full.getsockname()):  # the queue is full: nobody is answered any more
-            fact = await get_ready(TcpPort(full.getsockname()[1]), timeout=0.1)
+            fact = await get_ready(TcpPort(full.getsockname()[1]), 0.1)
     assert "last error: no answer within 0.01 s" in fact.why
 
 
 async def test_a_connection_to_ourselves_is_not_the_child(monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setattr("trio.socket.SocketType.getpeername", lambda self: self.getsockname(), raising=False)
-        kind = type(trio.socket.socket())
-        monkeypatch.setattr(kind, "getpeername", lambda self: self.getsockname(), raising=False)
-        fact = await get_ready(TcpPort(server.getsockname()[1]), timeout=0.05)
+    with monkeypatch.context() as patch:
+        patch.setattr("trio.socket.socket", Mirror)
+        fact = await get_ready(TcpPort(40000), 0.05)
     assert isinstance(fact, ReadyFailed)
+
+
+class Mirror:
+    """A socket that the kernel has connected to itself."""
+
+    def __init__(self, *kind):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    async def connect(self, address):
+        self._address = address
+
+    def getsockname(self):
+        return self._address
+
+    getpeername = getsockname
 
 
 async def test_a_function_is_called_until_it_is_true(lab):
@@ -139,6 +162,7 @@ async def test_any_object_can_be_a_probe(lab):
 @pytest.mark.parametrize(("error", "why"), [(ValueError("out of order"), "out of order"), (KeyError(), "KeyError()")])
 async def test_a_probe_that_raises_says_that_it_never_will_be(error, why, lab):
     async def fail():
+        await trio.lowlevel.checkpoint()
         raise error
 
     life = await lab.launch(SLEEPS, ready=Custom(fail))
@@ -160,7 +184,7 @@ async def test_a_probe_does_not_outlive_the_process(lab):
     life = await lab.launch(sh("read line; exit 3"), ready=probe, stdin="pipe", start_timeout=math.inf)
     life.controls.close_stdin()
     assert (await life.wait_exited()).code == 3
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_all_tasks_blocked()
     assert probe.was_cancelled.is_set()
     assert not life.has(Ready)
     assert not life.has(ReadyFailed)
@@ -177,22 +201,19 @@ async def test_a_probe_that_is_done_in_the_moment_of_the_death_says_nothing(lab)
     life.controls.close_stdin()
     await life.wait_exited()
     died.set()
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_all_tasks_blocked()
     assert not life.has(Ready)
 
 
 async def test_the_time_begins_with_the_request(lab, monkeypatch):
     # The spawn takes longer than the whole time: the probe has none left.
-    from regrow._edge import spawning
-    import time
-
     def spawn(order):
         time.sleep(0.1)
         return spawning.spawn(order)
 
     monkeypatch.setattr("regrow._edge.start.spawn", spawn)
     life = await lab.launch(SLEEPS, ready=Custom(trio.sleep_forever), start_timeout=0.05)
-    await trio.testing.wait_all_tasks_blocked()
+    await wait_all_tasks_blocked()
     assert life.has(ReadyFailed)
 
 
@@ -211,6 +232,6 @@ async def test_what_is_not_ready_can_be_stopped(lab):
     assert [type(fact).__name__ for fact in life.facts] == ["Launched", "Exited"]
 
 
-async def get_ready(probe, timeout):
+async def get_ready(probe, seconds):
     target = Target(None, 0)
-    return await probes.get_ready(probe, target, since=trio.current_time(), timeout=timeout)
+    return await probes.get_ready(probe, target, since=trio.current_time(), start_timeout=seconds)

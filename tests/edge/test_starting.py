@@ -5,27 +5,32 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
 import signal
+import sys
 import threading
 from functools import partial
 from random import Random
 
+import psutil
 import pytest
 import trio
-import trio.testing
+from tests.edge.conftest import descriptors
+from tests.edge.recorder import PATIENCE, SLEEPS, is_there, python, sh
+from trio.testing import wait_all_tasks_blocked
 
 from regrow._edge import spawning
 from regrow._specs.output import OutputPolicy
 from regrow._specs.protocol import Launched, Ready, Refusal
 from regrow._specs.stop import KILL
-from tests.edge.conftest import descriptors
-from tests.edge.recorder import PATIENCE, SLEEPS, python, sh
+
+assert sys.platform != "win32"
 
 
 async def test_facts_begin_with_launched_and_ready(lab):
     life = await lab.launch(SLEEPS)
     assert life.facts == [Launched(life.pid), Ready()]
-    assert os.readlink(f"/proc/{life.pid}/exe") == os.path.realpath(SLEEPS[0])  # exec has succeeded
+    assert psutil.Process(life.pid).exe().endswith(SLEEPS[0])  # exec has succeeded
 
 
 async def test_a_child_leads_a_session_and_a_group_of_its_own(lab):
@@ -61,7 +66,7 @@ async def test_a_child_has_no_signal_blocked(tuning, lab):
     assert life.stdout == b"SigBlk:\t0000000000000000\n"
 
 
-async def test_a_spawner_thread_of_an_application_that_blocks_signals_takes_none_of_them():
+def test_a_spawner_thread_of_an_application_that_blocks_signals_takes_none_of_them():
     mask = {signal.SIGTERM, signal.SIGUSR1}
     seen = []
 
@@ -169,7 +174,7 @@ def answers(monkeypatch):
 
 async def test_a_busy_program_is_tried_again(lab, tmp_path, answers, monkeypatch):
     program = busy(tmp_path)
-    with open(program, "ab") as writer:
+    with written(program) as writer:
         monkeypatch.setattr("regrow._edge.start.trio.sleep", partial(first, writer.close, trio.sleep))
         life = await lab.launch([program, "1000"])
     assert [getattr(answer, "errno", None) for answer in answers] == [errno.ETXTBSY, None]
@@ -183,7 +188,7 @@ async def first(action, then, *args):
 
 async def test_a_program_that_stays_busy_is_refused(lab, tmp_path, answers):
     program = busy(tmp_path)
-    with open(program, "ab"):
+    with written(program):
         begun = trio.current_time()
         life = await lab.launch([program, "1000"])
     assert trio.current_time() - begun >= 0.175
@@ -195,7 +200,7 @@ async def test_a_program_that_stays_busy_is_refused(lab, tmp_path, answers):
 async def test_a_start_that_is_tried_again_can_be_revoked(lab, tmp_path):
     program = busy(tmp_path)
     life = lab.life()
-    with open(program, "ab"):
+    with written(program):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(lab.start, life, [program, "1000"])
             await trio.sleep(0.01)
@@ -205,10 +210,12 @@ async def test_a_start_that_is_tried_again_can_be_revoked(lab, tmp_path):
 
 def busy(tmp_path):
     """A program of its own, that a test can open to write."""
-    with open("/bin/sleep", "rb") as sleep:
-        (tmp_path / "program").write_bytes(sleep.read())
-    (tmp_path / "program").chmod(0o755)
-    return str(tmp_path / "program")
+    return shutil.copy("/bin/sleep", tmp_path / "program")
+
+
+def written(program):
+    """Somebody has it open, and is not done."""
+    return open(program, "ab")
 
 
 async def test_no_room_for_descriptors_is_not_the_fault_of_the_program(lab):
@@ -290,7 +297,7 @@ async def test_a_start_that_is_cancelled_at_any_moment_leaves_nothing_once_it_is
         with trio.CancelScope(shield=True):
             await lab.opened.revoke(life.key)
         assert life.is_over or not life.facts
-        assert not life.is_over or not os.path.exists(f"/proc/{life.pid}")
+        assert not life.is_over or not is_there(life.pid)
 
 
 async def test_a_start_that_is_cancelled_and_not_revoked_ends_with_the_launcher(lab):
@@ -301,7 +308,7 @@ async def test_a_start_that_is_cancelled_and_not_revoked_ends_with_the_launcher(
     assert not life.facts  # it had not begun
     async with trio.open_nursery() as nursery:
         nursery.start_soon(lab.start, life, SLEEPS)
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     await life.wait_for(lambda: life.has(Launched))
     assert not life.is_over  # the fixtures see whether the end of the launcher ends it

@@ -6,11 +6,11 @@ import errno
 
 import pytest
 import trio
-import trio.testing
+from tests.edge.recorder import SLEEPS, python
+from trio.testing import wait_all_tasks_blocked
 
 from regrow._specs.stop import KILL
 from regrow.testing import children
-from tests.edge.recorder import SLEEPS, python
 
 MUCH = 1_000_000
 
@@ -27,7 +27,7 @@ async def test_a_write_waits_for_a_child_that_does_not_read(lab):
     life = await lab.launch(SLEEPS, stdin="pipe")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(life.controls.write_stdin, children.flood(MUCH))
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_all_tasks_blocked()
         with pytest.raises(trio.BusyResourceError):
             await life.controls.write_stdin(b"another")
         nursery.cancel_scope.cancel()
@@ -41,7 +41,7 @@ async def test_a_write_that_waits_ends_with_the_child(lab):
     with pytest.RaisesGroup(pytest.RaisesExc(OSError, check=lambda error: error.errno == errno.EPIPE)):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(life.controls.write_stdin, children.flood(MUCH))
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_all_tasks_blocked()
             nursery.start_soon(life.controls.stop, KILL)
     await life.wait_exited()
     await life.controls.write_stdin(b"does nothing now")
@@ -52,7 +52,7 @@ async def test_a_write_that_waits_ends_when_we_close(lab):
     with pytest.RaisesGroup(pytest.RaisesExc(OSError, check=lambda error: error.errno == errno.EPIPE)):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(life.controls.write_stdin, children.flood(MUCH))
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_all_tasks_blocked()
             life.controls.close_stdin()
             life.controls.close_stdin()
     with pytest.raises(OSError, match="is closed"):

@@ -6,17 +6,20 @@ import errno
 import math
 import os
 import signal
+import sys
+from functools import partial
 
 import pytest
 import trio
-import trio.testing
+from tests.edge.recorder import PATIENCE, SLEEPS, is_alive, is_there, kill, python, sh, until, wait_dead
+from trio.testing import wait_all_tasks_blocked
 
 from regrow._edge import handle as handles
-from regrow._edge import posix
 from regrow._specs.protocol import Stuck
 from regrow._specs.stop import KILL, CloseStdin, Run, Signal, Stop
 from regrow.testing import children
-from tests.edge.recorder import PATIENCE, SLEEPS, python, sh
+
+assert sys.platform != "win32"
 
 LONG = Stop(grace=PATIENCE)
 
@@ -25,7 +28,7 @@ async def test_the_terminal_fact_comes_before_the_return(lab):
     life = await lab.launch(SLEEPS)
     await life.controls.stop(LONG)
     assert (life.exited.signal, life.exited.asked, life.exited.killed) == ("SIGTERM", True, False)
-    assert not os.path.exists(f"/proc/{life.pid}")
+    assert not is_there(life.pid)
 
 
 async def test_what_is_deaf_is_killed_when_its_grace_is_over(lab):
@@ -44,8 +47,11 @@ async def test_what_is_stopped_obeys_at_once(lab):
     assert (life.exited.signal, life.exited.killed) == ("SIGTERM", False)
 
 
+MEMBER = "(trap 'echo member; exit' TERM; echo up; while :; do sleep 0.01; done) &"
+
+
 async def test_the_signal_goes_to_the_whole_group(lab):
-    life = await lab.launch(sh("trap 'exit 5' TERM; sh -c 'trap \"echo member; exit\" TERM; echo up; sleep 9 & wait' & wait"))
+    life = await lab.launch(sh(f"trap 'wait; exit 5' TERM\n{MEMBER}\nwait"))
     await life.wait_printed(b"up")
     await life.controls.stop(LONG)
     assert life.exited.code == 5
@@ -60,8 +66,9 @@ async def test_a_signal_that_the_process_dies_of_by_itself_is_not_a_stop(lab):
 
 
 async def test_a_process_that_was_dead_when_it_was_to_be_stopped_was_not_asked(lab):
-    life = await lab.launch(sh("exit 3"))
-    os.waitid(os.P_PID, life.pid, os.WEXITED | os.WNOWAIT)  # dead, and the loop had no turn to see it
+    life = await lab.launch(sh("read line; exit 3"), stdin="pipe")
+    life.controls.close_stdin()
+    wait_dead(life.pid)  # and the loop had no turn to see it
     await life.controls.stop(LONG)
     assert (life.exited.code, life.exited.asked) == (3, False)
 
@@ -75,9 +82,10 @@ async def test_closing_stdin_can_be_a_step(lab):
 async def test_steps_are_taken_in_order_each_after_the_wait_of_the_one_before(lab):
     life = await lab.launch(
         python(
-            "for name in 'TERM', 'HUP': signal.signal(signal.Signals['SIG' + name], lambda n, f, x=name: print(x, flush=True))",
-            "print('armed', flush=True)",
-            "sys.stdin.read(); print('END', flush=True)",
+            "def say(number, frame): os.write(1, b'%d\\n' % number)",
+            "for number in 15, 1: signal.signal(number, say)",
+            "os.write(1, b'armed\\n')",
+            "sys.stdin.read(); os.write(1, b'END\\n')",
             "while True: signal.pause()",
         ),
         stdin="pipe",
@@ -87,7 +95,7 @@ async def test_steps_are_taken_in_order_each_after_the_wait_of_the_one_before(la
     begun = trio.current_time()
     await life.controls.stop(Stop(steps=steps))
     assert trio.current_time() - begun >= 0.3
-    assert life.stdout == b"armed\nTERM\nEND\nHUP\n"
+    assert life.stdout == b"armed\n15\nEND\n1\n"
     assert (life.exited.signal, life.exited.killed) == ("SIGUSR1", False)
 
 
@@ -149,7 +157,8 @@ async def test_a_command_that_cannot_be_executed_is_passed_over(lab):
 async def test_who_takes_over_ends_a_command_that_runs(lab, tmp_path):
     life = await lab.launch(SLEEPS)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(life.controls.stop, Stop(steps=(Run(sh(f"echo $$ > {tmp_path}/pids; sleep 1000")),), grace=math.inf))
+        hangs = Run(sh(f"echo $$ > {tmp_path}/pids; sleep 1000"), wait=math.inf)
+        nursery.start_soon(life.controls.stop, Stop(steps=(hangs,)))
         await until(lambda: (tmp_path / "pids").exists() and (tmp_path / "pids").read_text())
         await life.controls.stop(LONG)
     assert life.exited.signal == "SIGTERM"
@@ -160,7 +169,7 @@ async def test_a_command_that_outlives_a_dead_process_can_be_hurried(lab):
     life = await lab.launch(SLEEPS)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(life.controls.stop, Stop(steps=(Run(sh("kill $REGROW_PID; sleep 1000")),), grace=math.inf))
-        await until(lambda: not os.path.exists(f"/proc/{life.pid}"))
+        await until(lambda: not is_there(life.pid))
         assert not life.is_over
         await life.controls.stop(KILL)
     assert (life.exited.signal, life.exited.killed) == ("SIGTERM", False)
@@ -176,22 +185,11 @@ async def test_a_command_that_comes_too_late_is_ended_at_once(lab, monkeypatch):
 async def are_gone(tmp_path):
     """The processes whose pids are there; one that was orphaned is a body until init has looked."""
     for pid in (tmp_path / "pids").read_text().split():
-        await until(lambda pid=pid: not is_running(pid))
+        await until(partial(is_dead, int(pid)))
 
 
-def is_running(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
-
-
-async def until(holds):
-    """Nobody tells us of processes that are not ours: look again and again."""
-    with trio.fail_after(PATIENCE):
-        while not holds():
-            await trio.sleep(0.001)
+def is_dead(pid):
+    return not is_alive(pid)
 
 
 # -- several stops -----------------------------------------------------------------------------------------------------
@@ -203,7 +201,7 @@ async def test_a_shorter_ladder_takes_over_and_all_callers_return(lab):
     async with trio.open_nursery() as nursery:
         nursery.start_soon(life.controls.stop, Stop(grace=math.inf))
         nursery.start_soon(life.controls.stop, Stop(grace=1000))
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_all_tasks_blocked()
         assert not life.is_over
         nursery.start_soon(life.controls.stop, KILL)
     assert life.exited.killed
@@ -214,7 +212,7 @@ async def test_a_longer_ladder_does_not_take_over(lab):
     await life.wait_printed(b"armed")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(life.controls.stop, Stop(grace=0.1))
-        await trio.testing.wait_all_tasks_blocked()
+        await wait_all_tasks_blocked()
         with trio.fail_after(PATIENCE):
             await life.controls.stop(Stop(grace=1000))
     assert life.exited.killed
@@ -253,11 +251,11 @@ async def test_what_is_still_there_after_the_kill_is_stuck_until_it_is_gone(lab,
     life = await lab.launch(SLEEPS)
     await life.controls.stop(Stop(grace=0.01, kill_wait=0.05))
     assert life.facts[-1] == Stuck(0.05)
-    assert os.path.exists(f"/proc/{life.pid}")
+    assert is_there(life.pid)
     with trio.fail_after(PATIENCE):
         await life.controls.stop(LONG)  # it does not wait again for what is stuck
     assert life.facts[-1] == Stuck(0.05)
-    os.kill(life.pid, signal.SIGKILL)  # the kernel lets go
+    kill(life.pid)  # the kernel lets go
     exited = await life.wait_exited()
     assert (exited.asked, exited.killed, exited.signal) == (True, True, "SIGKILL")
 
@@ -332,7 +330,7 @@ async def test_a_process_that_is_not_ours_to_signal_is_an_error(lab, monkeypatch
     def refuse(*args):
         raise PermissionError(errno.EPERM, "not permitted")
 
-    monkeypatch.setattr(posix.signal, "pidfd_send_signal", refuse)
-    monkeypatch.setattr(handles.os, "kill", refuse)
+    monkeypatch.setattr(signal, "pidfd_send_signal", refuse)
+    monkeypatch.setattr(os, "kill", refuse)
     with pytest.raises(PermissionError):
         life.controls.signal("SIGTERM")

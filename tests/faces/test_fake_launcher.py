@@ -1,5 +1,6 @@
 """What only a fake can do: obey, foretell, and let an hour pass in a moment."""
 
+import sys
 import time
 
 import pytest
@@ -25,6 +26,7 @@ from regrow._specs.stop import KILL, Run, Stop
 from regrow.exceptions import InvalidStateError
 from regrow.testing import FakeLauncher, Script, children
 
+SLOWER = 1 if sys.gettrace() is None else 10  # under coverage, every line costs
 NO_ROOM = NotLaunched(refusal=Refusal.CAPACITY, why="no room")
 
 
@@ -367,16 +369,16 @@ async def test_an_hour_of_crashes_takes_less_than_a_second(autojump_clock):
             await opened.launch(Key("tree", "w", incarnation), server, report)
             await over.wait()
     assert trio.current_time() - began_at == pytest.approx(3600)
-    assert time.process_time() - began < 1.0
+    assert time.process_time() - began < 1.0 * SLOWER
     assert len(launcher.processes) == 3600
 
 
 async def test_thousands_of_idle_fakes_have_no_task_each(launcher, start, autojump_clock):
     tasks = trio.lowlevel.current_statistics().tasks_living
-    began = time.process_time()
-    for number in range(5000):
+    for number in range(2000):
         await start(f"w{number}")
     assert trio.lowlevel.current_statistics().tasks_living == tasks
+    began = time.process_time()
     await trio.sleep(3600)
-    assert len(launcher.running) == 5000
-    assert time.process_time() - began < 3.0
+    assert time.process_time() - began < 0.1 * SLOWER
+    assert len(launcher.running) == 2000

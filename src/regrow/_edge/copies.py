@@ -9,7 +9,7 @@ assert sys.platform != "win32"
 
 from collections.abc import Callable
 
-from regrow._edge.outlet import Outlet, Outlets
+from regrow._edge.outlet import LIMIT, RESERVE, Outlet, Outlets
 from regrow._edge.request import Request
 from regrow._specs.output import OutputTo
 from regrow._specs.protocol import OutputGap, Report, Stream
@@ -54,8 +54,10 @@ class Copy:
 
     def _tell_gap(self) -> bool:
         """Say in the outlet, then in a fact, what is missing; or say that there is no room even for that."""
-        line = f"[regrow] {self._who}: {self._lost} bytes of {self._stream} are missing here\n"
-        if not self._outlet.put(line.encode() if self._at_line_start else b"\n" + line.encode(), _ignore):
+        line = f"[regrow] {self._who}: {self._lost} bytes of {self._stream} are missing here\n".encode()
+        if not self._at_line_start:
+            line = b"\n" + line
+        if not self._outlet.put(line, _ignore, limit=LIMIT + RESERVE):
             return False
         self._at_line_start = True
         self._report(OutputGap(self._stream, self._lost))

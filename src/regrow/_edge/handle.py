@@ -14,18 +14,15 @@ assert sys.platform != "win32"
 
 import errno
 import os
+import resource
 import signal
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import attrs
 import psutil
 
 from regrow._specs.exit import Usage
 from regrow._specs.signals import signal_name
-
-if TYPE_CHECKING:
-    from resource import struct_rusage
 
 kill_group = os.killpg
 """The one call by which a group is signalled: a test that needs an unkillable process replaces it."""
@@ -46,12 +43,13 @@ class Ending:
 class Handle:
     """A child of ours, from its spawn until it is reaped."""
 
-    __slots__ = ("_is_reaped", "pid", "pidfd")
+    __slots__ = ("_is_reaped", "_our_peak", "pid", "pidfd")
 
     def __init__(self, pid: int, pidfd: int | None = None) -> None:
         self.pid = pid
         self.pidfd = pidfd  # ours to close; `None`: this system has none
         self._is_reaped = False
+        self._our_peak = _peak()
 
     def is_dead(self) -> bool:
         """Whether it has ended. A look takes nothing away: its status can still be read."""
@@ -97,10 +95,11 @@ class Handle:
             pid, status, used = os.wait4(self.pid, os.WNOHANG)
         except ChildProcessError:
             return Ending()
-        return _ending(status, used) if pid else Ending()
+        return _ending(status, used, self._our_peak) if pid else Ending()
 
     def destroy(self) -> None:
         """Kill it, group and all, and reap it. Waits until it is dead: not on the event loop."""
+        assert not self._is_reaped
         with suppress(PermissionError):
             self.send_group(signal.SIGKILL)
         with suppress(ChildProcessError):
@@ -140,12 +139,18 @@ else:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
-def _ending(status: int, used: struct_rusage) -> Ending:
+def _peak() -> int:
+    """The most memory that we had ourselves, as `ru_maxrss` counts it."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _ending(status: int, used: resource.struct_rusage, our_peak: int) -> Ending:
     """What the kernel says of a process that it hands over."""
     usage = Usage(
         user=used.ru_utime,
         system=used.ru_stime,
-        max_rss=used.ru_maxrss * _KIB,
+        # Between fork and exec a process has our memory, and Linux never forgets that it had so much.
+        max_rss=used.ru_maxrss * _KIB if used.ru_maxrss > our_peak else 0,
         minor_faults=used.ru_minflt,
         major_faults=used.ru_majflt,
     )

@@ -26,6 +26,8 @@ from regrow._specs.stop import KILL
 _REVOKE = KILL.longest + 2.0  # seconds: the kill, and what may hang before it and after it
 _END = 8.0  # seconds until a process that does not die is left to itself when the launcher ends
 
+_CLOSE = 10.0  # seconds for threads that hang; each has a shorter bound of its own
+
 
 @asynccontextmanager
 @enable_ki_protection
@@ -35,11 +37,12 @@ async def opened(tuning: Tuning) -> AsyncIterator[OpenLocal]:
     error: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(launcher.serve)
+            # Not `nursery.start`: cancelled, it would wait for the end of a task that waits for us to leave.
+            nursery.start_soon(launcher.serve)  # noqa: ASYNC113  the next line waits for it
             try:
-                await launcher.wait_serving()  # not nursery.start: cancelled, it would wait for what we tell only later
+                await launcher.wait_serving()
                 yield launcher
-            except BaseException as raised:  # noqa: BLE001  it is raised again, outside: a nursery would wrap it
+            except BaseException as raised:  # noqa: ASYNC103, BLE001  raised again outside: a nursery would wrap it
                 error = raised
             nursery.cancel_scope.shield = True  # all is bounded from here on, and nothing is to cut it short
             launcher.leave()
@@ -126,7 +129,8 @@ class OpenLocal:
                 start.give_up()
             for process in tuple(self._processes.values()):
                 process.give_up(_END)
-            await self._tools.close()
+            with trio.move_on_after(_CLOSE, shield=True):
+                await self._tools.close()
 
     def _end_all(self) -> None:
         for start in self._starts.values():

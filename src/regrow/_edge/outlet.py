@@ -29,6 +29,9 @@ from regrow._edge.writers import Writer
 LIMIT = 1024 * 1024
 """The most bytes that wait for one place."""
 
+RESERVE = 4096
+"""Bytes beyond that, for what has to be said about the bytes that were dropped."""
+
 _FULL = LIMIT - 128 * 1024  # above it, whoever can wait does
 _ROOM = LIMIT // 2  # at or below it, there is room again
 _PATIENCE = 0.1  # seconds that a child may be held up, once, by a place that gets stuck
@@ -59,14 +62,15 @@ class Outlet:
         self._held: list[Callable[[], None]] = []
         self._room: trio.Event | None = None
 
-    def put(self, data: bytes, lose: Lose) -> bool:
+    def put(self, data: bytes, lose: Lose, *, limit: int = LIMIT) -> bool:
         """Have *data* written, or say that there is no room for it.
 
         Args:
             data: what to write.
             lose: called later with how many bytes of it could not be written, if so.
+            limit: the most bytes that may wait then.
         """
-        if self._waiting + len(data) > LIMIT or time.monotonic() < self._broken_until:
+        if self._waiting + len(data) > limit or time.monotonic() < self._broken_until:
             return False
         with self._lock:
             self._waiting += len(data)

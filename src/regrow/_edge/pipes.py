@@ -14,8 +14,11 @@ from contextlib import suppress
 
 import trio
 
-from regrow._edge.copies import Copy
+from regrow._edge.copies import Copy, make_copies
+from regrow._edge.outlet import Outlets
 from regrow._edge.reactor import Reactor
+from regrow._edge.request import Request
+from regrow._edge.spawning import Spawned
 from regrow._specs.protocol import Output, Report, Stream
 
 CHUNK = 64 * 1024
@@ -93,6 +96,17 @@ class OutputPipe:
         if self._copy is not None:
             self._copy.end()
         self._when_over(self)
+
+
+def make_outputs(outlets: Outlets, request: Request, spawned: Spawned) -> list[OutputPipe]:
+    """Our ends of what a child prints to, each with its copy."""
+    assert spawned.stdout is not None
+    assert spawned.stderr is not None
+    out, err = make_copies(outlets, request, spawned.file)
+    return [
+        OutputPipe(spawned.stdout, Stream.STDOUT, request.report, out),
+        OutputPipe(spawned.stderr, Stream.STDERR, request.report, err),
+    ]
 
 
 class StdinPipe:

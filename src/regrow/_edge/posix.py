@@ -22,11 +22,10 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from regrow._edge import probes, sample
-from regrow._edge.copies import make_copies
 from regrow._edge.errand import Errand
 from regrow._edge.handle import Ending
 from regrow._edge.ladder import Ladder
-from regrow._edge.pipes import OutputPipe, StdinPipe
+from regrow._edge.pipes import OutputPipe, StdinPipe, make_outputs
 from regrow._edge.request import Request
 from regrow._edge.spawning import Spawned
 from regrow._edge.strays import has_company
@@ -40,7 +39,6 @@ from regrow._specs.protocol import (
     Lost,
     Ready,
     Sample,
-    Stream,
     Stuck,
     Target,
 )
@@ -48,7 +46,6 @@ from regrow._specs.signals import signal_number
 from regrow._specs.stop import Stop
 
 _T = TypeVar("_T")
-_LOOK = 5.0  # seconds that a look at a process may take
 
 
 class Process:
@@ -65,7 +62,7 @@ class Process:
         self._when_gone = when_gone
         self._handle = spawned.handle
         self._stdin = None if spawned.stdin is None else StdinPipe(spawned.stdin)
-        self._outputs = self._make_outputs(spawned)  # those that are open
+        self._outputs = make_outputs(tools.outlets, request, spawned)  # those that are open
         self._is_dead = False  # seen dead; reaped when there is an `_ending`
         self._is_gone = False  # its terminal fact is out
         self._is_stuck = False
@@ -132,10 +129,10 @@ class Process:
 
     async def write_stdin(self, data: bytes) -> None:
         """Write all of *data*, with `stdin="pipe"`."""
-        if self._stdin is None:
-            raise OSError(errno.EBADF, "standard input is no pipe")
         if self._is_gone:
             await trio.lowlevel.checkpoint()
+        elif self._stdin is None:
+            raise OSError(errno.EBADF, "standard input is no pipe")
         else:
             await self._stdin.write(data)
 
@@ -250,10 +247,7 @@ class Process:
             self._finish(self._ending)
 
     def _finish(self, ending: Ending) -> None:
-        self._is_gone = True
-        self.close_stdin()
-        self._when_gone(self)
-        self._request.report(
+        self._be_gone(
             Exited(
                 code=ending.code,
                 signal=ending.signal,
@@ -264,17 +258,22 @@ class Process:
                 killed=self._is_killed and ending.code is None and ending.signal in {"SIGKILL", None},
             )
         )
-        self._release()
 
     def give_up(self, waited: float) -> None:
-        """It is still there when its launcher ends, so long after the kill: say so, and let go."""
-        self._is_gone = True
+        """The launcher ends, so long after the kill, and this is not over: say what is known, and let go."""
         self._cut_output()
+        if self._ending is None:
+            Thread(target=self._handle.destroy, name="regrow destroy", daemon=True).start()  # whenever that may be
+            why = f"it is still there {waited:g} s after the kill, and its launcher has ended"
+            self._be_gone(Lost(why, loss=str(self.key)))
+        elif not self._is_gone:
+            self._finish(self._ending)
+
+    def _be_gone(self, fact: Exited | Lost) -> None:
+        self._is_gone = True
         self.close_stdin()
         self._when_gone(self)
-        Thread(target=self._handle.destroy, name="regrow destroy", daemon=True).start()  # as soon as it can be
-        why = f"it is still there {waited:g} s after the kill, and its launcher has ended"
-        self._request.report(Lost(why, loss=str(self.key)))
+        self._request.report(fact)
         self._release()
 
     def _release(self) -> None:
@@ -283,34 +282,18 @@ class Process:
 
     # -- small helpers -------------------------------------------------------------------------------------------------
 
-    def _make_outputs(self, spawned: Spawned) -> list[OutputPipe]:
-        assert spawned.stdout is not None
-        assert spawned.stderr is not None
-        out, err = make_copies(self._tools.outlets, self._request, spawned.file)
-        report = self._request.report
-        return [
-            OutputPipe(spawned.stdout, Stream.STDOUT, report, out),
-            OutputPipe(spawned.stderr, Stream.STDERR, report, err),
-        ]
-
     @enable_ki_protection
     async def _probe(self, probe: ReadySpec) -> None:
         """See when it is ready, unless it dies before."""
         with trio.CancelScope() as self._probing:
             target = Target(self.key, self._handle.pid)
             timeout = self._request.spec.start_timeout
-            fact = await probes.get_ready(probe, target, since=self._request.since, timeout=timeout)
+            fact = await probes.get_ready(probe, target, since=self._request.since, start_timeout=timeout)
             if not self._is_dead:
                 self._request.report(fact)
         self._probing = None
 
     async def _look(self, reader: Callable[[int], _T]) -> _T | None:
-        """Have a thread look at it, within bounded time."""
-        found = None
-        with trio.move_on_after(_LOOK):
-            await trio.lowlevel.checkpoint()
-            if not self._is_dead:
-                found = await trio.to_thread.run_sync(
-                    reader, self._handle.pid, limiter=self._tools.limiter, abandon_on_cancel=True
-                )
+        await trio.lowlevel.checkpoint()
+        found = None if self._is_dead else await self._tools.look(reader, self._handle.pid)
         return None if self._is_dead else found  # its number may have been another's by then

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -27,20 +28,20 @@ class _Notes:
     last_error: str = ""
 
 
-async def get_ready(probe: ReadySpec, target: Target, *, since: float, timeout: float) -> Ready | ReadyFailed:
-    """Wait until *target* is ready, or is not going to be; at most until *timeout* seconds after *since*.
+async def get_ready(probe: ReadySpec, target: Target, *, since: float, start_timeout: float) -> Ready | ReadyFailed:
+    """Wait until *target* is ready, or is not going to be; at most until *start_timeout* seconds after *since*.
 
     With `Completes`, `Ready` is never the answer: whoever sees the end of the process says how it was.
     """
     notes = _Notes()
-    with trio.move_on_at(since + timeout):
+    with trio.move_on_at(since + start_timeout):
         try:
             await _wait(probe, target, notes)
         except Exception as error:  # noqa: BLE001  a probe may be anybody's
             return ReadyFailed(_words(error))
         return Ready()
     last = f"; last error: {notes.last_error}" if notes.last_error else ""
-    return ReadyFailed(f"not ready within {timeout:g} s: still waiting for {probe}{last}")
+    return ReadyFailed(f"not ready within {start_timeout:g} s: still waiting for {probe}{last}")
 
 
 async def _wait(probe: ReadySpec, target: Target, notes: _Notes) -> None:
@@ -63,8 +64,9 @@ async def _connect(probe: TcpPort, notes: _Notes) -> None:
                     return
         except trio.TooSlowError:
             notes.last_error = f"no answer within {_CONNECT:g} s"
-        except OSError as error:
-            notes.last_error = _words(error)
+        except OSError as error:  # trio's own words would repeat the address
+            is_known = error.errno is not None and error.errno > 0
+            notes.last_error = os.strerror(error.errno or 0) if is_known else str(error)
         await trio.sleep(pause)
 
 
@@ -104,4 +106,4 @@ def _pauses(latest: float) -> Iterator[float]:
 
 
 def _words(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else str(error)) or repr(error)
+    return str(error) or repr(error)

@@ -9,7 +9,7 @@ assert sys.platform != "win32"
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVarTuple, Unpack
+from typing import TypeVar, TypeVarTuple, Unpack
 
 import trio
 
@@ -22,8 +22,10 @@ from regrow._edge.tuning import Tuning
 from regrow._edge.waiting import Deaths
 
 _Args = TypeVarTuple("_Args")
+_T = TypeVar("_T")
 
 _LOOKS = 4  # how many threads look at the machine at once: for samples, and for strays
+_LOOK = 5.0  # seconds that a look at a process may take
 _CLOSE = 2.0  # seconds that a thread has that is stuck in an exec; then it is left to itself
 
 
@@ -61,9 +63,17 @@ class Tools:
                 self._nursery = None
                 nursery.cancel_scope.cancel()
 
+    async def look(self, reader: Callable[[int], _T], pid: int) -> _T | None:
+        """What *reader* sees of a process, in a thread; `None` if that takes too long."""
+        with trio.move_on_after(_LOOK):
+            return await trio.to_thread.run_sync(reader, pid, limiter=self.limiter, abandon_on_cancel=True)
+        return None
+
     async def close(self) -> None:
         """End the threads, and give back the rest. Bounded."""
-        with trio.move_on_after(_CLOSE):
-            await self.spawner.close()
-        await self.outlets.close()
-        self.reactor.close()
+        try:
+            with trio.move_on_after(_CLOSE):
+                await self.spawner.close()
+            await self.outlets.close()
+        finally:
+            self.reactor.close()
