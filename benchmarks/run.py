@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 import trio
+import trio.lowlevel
 
 from regrow import ChildSpec, SupervisorHandle, SupervisorSpec, open_supervisor
 
@@ -63,7 +64,7 @@ async def lose(supervisor: SupervisorHandle, count: int) -> None:
     for handle in handles:
         while handle.status().incarnation == before[handle.path]:
             await handle.wait_exit()
-            await trio.sleep(0)
+            await trio.lowlevel.checkpoint()
         await handle.wait_ready()
 
 

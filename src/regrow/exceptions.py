@@ -213,7 +213,7 @@ class TooManyRestartsError(RegrowError):
 
     code = "TOO_MANY_RESTARTS"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # a story has many facts
         self, path: str, name: str, *, limit: str, culprit: str, exit: Exit, restarts: Sequence[float]
     ) -> None:
         ages = ", ".join(f"{age:.3g} s" for age in restarts)

@@ -12,7 +12,6 @@ from trio.testing import wait_all_tasks_blocked
 
 from regrow import ChildSpec, SupervisorHandle, SupervisorSpec, open_supervisor
 from regrow import events as ev
-from regrow.abc import Launcher
 from regrow.testing import FakeLauncher
 
 settle = wait_all_tasks_blocked
@@ -71,7 +70,7 @@ async def opened(spec: SupervisorSpec, launcher: FakeLauncher | None = None) -> 
     assert launcher.running == []
 
 
-def brief(event: ev.Event) -> str:
+def brief(event: ev.Event) -> str:  # noqa: C901  # one arm for each kind
     """An event in two or three words: `started b#2`, `b crashed`."""
     match event:
         case ev.ChildStarted(path, incarnation=number):
@@ -102,8 +101,9 @@ def brief(event: ev.Event) -> str:
             return f"{type(event).__name__} {event.path}"
 
 
-async def wait_for(condition: Callable[[], bool], launcher: Launcher | None = None) -> None:
-    """Wait, on trio's clock, until *condition* holds; bounded."""
-    with trio.fail_after(10):
+async def until(supervisor: SupervisorHandle, condition: Callable[[], bool]) -> None:
+    """Wait until *condition* holds, looked at whenever something happens; bounded."""
+    with trio.fail_after(30):
+        stream = supervisor.events()
         while not condition():
-            await trio.sleep(0.01)
+            await anext(stream)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.actors.helpers import child, opened, supervisor
 
 from regrow import DynamicSpec
 from regrow.exceptions import InvalidStateError, StartFailedError
 from regrow.testing import FakeLauncher, Script, children
-from tests.actors.helpers import child, opened, supervisor
 
 
 async def test_an_equal_spec_touches_nothing(autojump_clock):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import trio
+from tests.actors.helpers import child, supervisor
 from trio.testing import MockClock
 
 from regrow import Backoff, open_supervisor
 from regrow.readiness import TcpPort
 from regrow.testing import FakeLauncher, Script
-from tests.actors.helpers import child, supervisor
 
 
 class CancelAt(trio.abc.Instrument):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import trio
+from tests.actors.helpers import child, opened, settle, supervisor
 
 from regrow import ChildHandle, DynamicSpec, SupervisorHandle
 from regrow.exceptions import InvalidStateError, IoError, ProcessNotFoundError, SupervisorEndedError
 from regrow.readiness import TcpPort
 from regrow.testing import FakeLauncher, Script
-from tests.actors.helpers import child, opened, settle, supervisor
 
 
 def nested():
@@ -207,11 +207,10 @@ async def _exits_with(handle, code):
 
 
 async def test_wait_exit_of_what_never_ran_waits_for_it(autojump_clock):
-    async with opened(supervisor(child("a", autostart=False))) as tree:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_expect, tree.handle["a"].wait_exit)
-            await settle()
-            nursery.start_soon(tree.handle.stop)
+    async with opened(supervisor(child("a", autostart=False))) as tree, trio.open_nursery() as nursery:
+        nursery.start_soon(_expect, tree.handle["a"].wait_exit)
+        await settle()
+        nursery.start_soon(tree.handle.stop)
 
 
 async def test_autostart_false_stays_down_until_somebody_starts_it(autojump_clock):
@@ -282,13 +281,11 @@ async def test_events_are_read_as_they_come_and_end_with_the_tree(autojump_clock
     seen = []
 
     async def read(handle):
-        async for event in handle.events(start=1):
-            seen.append(event.seq)
+        seen.extend([event.seq async for event in handle.events(start=1)])
 
-    async with trio.open_nursery() as nursery:
-        async with opened(supervisor("a")) as tree:
-            nursery.start_soon(read, tree.handle)
-            await tree.crash("a")
+    async with trio.open_nursery() as nursery, opened(supervisor("a")) as tree:
+        nursery.start_soon(read, tree.handle)
+        await tree.crash("a")
     assert seen == list(range(1, len(seen) + 1))
     assert len(seen) > 8
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import trio
+from tests.actors.helpers import child, opened, settle, supervisor
 
 from regrow import ChildSpec, InvalidSpecError, SupervisorSpec, TooManyRestartsError, open_supervisor
+from regrow._decisions.ledger import Ledger
 from regrow._specs.check import leniently
 from regrow.exceptions import InvalidStateError, SupervisorEndedError
 from regrow.readiness import TcpPort
 from regrow.testing import FakeLauncher, Script
-from tests.actors.helpers import child, opened, settle, supervisor
 
 
 class OurError(Exception):
@@ -122,8 +125,6 @@ async def test_two_trees_live_side_by_side(autojump_clock):
 
 
 async def test_a_broken_supervisor_leaves_nothing_behind_and_its_error_goes_up(autojump_clock, monkeypatch):
-    from regrow._decisions.ledger import Ledger
-
     def broken(self, name, exit, now):
         raise OurError("a bug of ours")
 
@@ -144,13 +145,11 @@ async def test_keyboard_interrupt_in_the_body_stops_everything_first(autojump_cl
 
 
 async def test_a_simulated_hour_of_crashes_takes_well_under_a_second(autojump_clock):
-    import time
-
     spec = supervisor(*"abcde", max_restarts=10**6)
     began = time.perf_counter()
     async with opened(spec) as tree:
-        for round in range(360):
-            tree.launcher.newest("abcde"[round % 5]).exit(1)
+        for number in range(360):
+            tree.launcher.newest("abcde"[number % 5]).exit(1)
             await trio.sleep(10)
         assert trio.current_time() >= 3600
         assert tree.handle.statistics().restarts == 360

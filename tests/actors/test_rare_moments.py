@@ -6,6 +6,7 @@ import errno
 
 import pytest
 import trio
+from tests.actors.helpers import child, opened, settle, supervisor
 
 from regrow import Backoff
 from regrow._actors.mailbox import Request
@@ -16,7 +17,6 @@ from regrow.exceptions import InvalidStateError, IoError, ProcessNotFoundError, 
 from regrow.readiness import TcpPort
 from regrow.testing import FakeLauncher, Script
 from regrow.testing._fake.controls import FakeControls
-from tests.actors.helpers import child, opened, settle, supervisor
 
 NO_ROOM = NotLaunched(refusal=Refusal.CAPACITY, why="no room", errno=errno.EAGAIN)
 
@@ -50,11 +50,10 @@ async def test_a_refused_start_at_boot_is_a_failed_start():
 
 async def test_a_child_that_is_lost_before_it_is_ready_is_a_failed_start(autojump_clock):
     launcher = FakeLauncher()
-    async with opened(supervisor("b"), launcher) as tree:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_expect_failure, tree.handle.start_child, child("a", ready=TcpPort(1)))
-            await settle()
-            launcher.newest("a").lose("machine-1", "the machine is gone")
+    async with opened(supervisor("b"), launcher) as tree, trio.open_nursery() as nursery:
+        nursery.start_soon(_expect_failure, tree.handle.start_child, child("a", ready=TcpPort(1)))
+        await settle()
+        launcher.newest("a").lose("machine-1", "the machine is gone")
 
 
 async def _expect_failure(call, spec):
@@ -81,10 +80,9 @@ async def test_output_that_could_not_be_passed_on_is_announced(autojump_clock):
 async def test_a_tree_in_a_hurry_kills_what_is_being_stopped_and_what_will_be(autojump_clock):
     launcher = FakeLauncher(script=lambda key, spec: Script(stop_takes=1000.0))
     spec = supervisor(child("a", stop=2000), child("b", stop=2000))
-    async with trio.open_nursery() as nursery:
-        async with opened(spec, launcher) as tree:
-            began = trio.current_time()
-            nursery.start_soon(_hurry_after, tree.handle._root.tree, 3)
+    async with trio.open_nursery() as nursery, opened(spec, launcher) as tree:
+        began = trio.current_time()
+        nursery.start_soon(_hurry_after, tree.handle._root.tree, 3)
     assert trio.current_time() - began == pytest.approx(3.0)
     assert tree.take().count("a stopped") == 1
 
@@ -107,10 +105,9 @@ async def test_a_signal_that_the_system_refuses_is_an_error_of_ours(autojump_clo
 
 async def test_waiting_for_what_is_stuck_ends_with_the_tree(autojump_clock):
     launcher = FakeLauncher(script=lambda key, spec: Script(unkillable=True, ignores="SIGTERM"))
-    async with trio.open_nursery() as nursery:
-        async with opened(supervisor("a"), launcher) as tree:
-            nursery.start_soon(_expect_end, tree.handle["a"].wait_exit)
-            await settle()
+    async with trio.open_nursery() as nursery, opened(supervisor("a"), launcher) as tree:
+        nursery.start_soon(_expect_end, tree.handle["a"].wait_exit)
+        await settle()
 
 
 async def _expect_end(call):
@@ -120,11 +117,10 @@ async def _expect_end(call):
 
 async def test_wait_ready_for_what_restarts_for_ever_ends_with_the_tree(autojump_clock):
     backoff = Backoff(initial=30, immediate=0)
-    async with trio.open_nursery() as nursery:
-        async with opened(supervisor(child("a", backoff=backoff))) as tree:
-            await tree.crash("a")
-            nursery.start_soon(_expect_no_ready, tree.handle["a"].wait_ready)
-            await settle()
+    async with trio.open_nursery() as nursery, opened(supervisor(child("a", backoff=backoff))) as tree:
+        await tree.crash("a")
+        nursery.start_soon(_expect_no_ready, tree.handle["a"].wait_ready)
+        await settle()
 
 
 async def _expect_no_ready(call):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import trio
+from tests.actors.helpers import child, opened, settle, supervisor
 
 from regrow import Backoff, DynamicSpec, StartFailedError, TooManyRestartsError
 from regrow.exceptions import (
@@ -15,7 +16,6 @@ from regrow.exceptions import (
 )
 from regrow.readiness import Completes, TcpPort
 from regrow.testing import FakeLauncher, Script
-from tests.actors.helpers import child, opened, settle, supervisor
 
 BOOT = ["started a#1", "ready a", "started b#1", "ready b", "started c#1", "ready c"]
 
@@ -40,8 +40,20 @@ async def test_children_start_in_order_and_stop_in_reverse(autojump_clock):
         ),
         (
             "one_for_all",
-            ["b crashed", "due b", "stopping c", "c stopped", "stopping a", "a stopped"]
-            + ["started a#2", "ready a", "started b#2", "ready b", "started c#2", "ready c"],
+            [
+                "b crashed",
+                "due b",
+                "stopping c",
+                "c stopped",
+                "stopping a",
+                "a stopped",
+                "started a#2",
+                "ready a",
+                "started b#2",
+                "ready b",
+                "started c#2",
+                "ready c",
+            ],
         ),
     ],
 )

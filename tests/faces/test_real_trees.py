@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import stat
-
 
 import psutil
 import pytest
 import trio
+from tests.actors.helpers import brief, until
+from tests.actors.test_cancel import CancelAt
 
 from regrow import ChildSpec, StartFailedError, SupervisorSpec, TooManyRestartsError, open_supervisor
 from regrow.events import ChildStarted
 from regrow.readiness import Calls, Completes, TcpPort
+from regrow.stopping import CloseStdin, Stop
 from regrow.testing import children
-from tests.actors.helpers import brief
-from tests.actors.test_cancel import CancelAt
 
 BOUND = 30
 
@@ -45,8 +46,7 @@ async def test_sigkill_of_a_child_restarts_exactly_whom_the_strategy_says_in_ord
             before = {status.name: status for status in supervisor.status().children}
             events.clear()
             os.kill(before["b"].pid, signal.SIGKILL)
-            while [e.path for e in events if isinstance(e, ChildStarted)] != restarted:
-                await trio.sleep(0.005)
+            await until(supervisor, lambda: [e.path for e in events if isinstance(e, ChildStarted)] == restarted)
             await supervisor[restarted[-1]].wait_ready()
             after = {status.name: status for status in supervisor.status().children}
     assert {name for name in "abc" if before[name].pid != after[name].pid} == set(restarted)
@@ -125,8 +125,7 @@ async def test_a_thousand_children_come_lose_a_tenth_come_back_and_go():
             lost = random.Random(1).sample(status.children, 100)
             for victim in lost:
                 os.kill(victim.pid, signal.SIGKILL)
-            while supervisor.statistics().launches < 1100:
-                await trio.sleep(0.01)
+            await until(supervisor, lambda: supervisor.statistics().launches == 1100)
             for victim in lost:
                 await supervisor[victim.path].wait_ready()
             assert supervisor.count_children().active == 1000
@@ -139,18 +138,13 @@ async def test_everything_stops_in_reverse_order_within_its_graces():
     stubborn = child("stubborn", children.ignores_sigterm(), stop=0.3, output="events")
     with trio.fail_after(BOUND):
         async with open_supervisor(tree("a", stubborn, "c"), sinks=[events.append]) as supervisor:
-            await _armed(supervisor.child("stubborn"))
+            await until(supervisor, lambda: "armed" in supervisor.child("stubborn").output())
             events.clear()
     words = [brief(event) for event in events]
     assert [word for word in words if "stopp" in word] == [
         *["stopping c", "c stopped", "stopping stubborn", "stubborn stopped", "stopping a", "a stopped", ". stopped"],
     ]
     assert next(e.exit.killed for e in events if brief(e) == "stubborn stopped")
-
-
-async def _armed(handle) -> None:
-    while "armed" not in handle.output():
-        await trio.sleep(0.005)
 
 
 async def test_a_server_is_ready_when_it_answers(free_port):
@@ -163,15 +157,13 @@ async def test_a_server_is_ready_when_it_answers(free_port):
 
 
 async def test_input_reaches_the_program_and_closing_it_stops_it_politely():
-    from regrow.stopping import CloseStdin, Stop
-
-    echo = child("echo", children.reads_stdin(), stdin="pipe", stop=Stop(steps=[CloseStdin()]))
+    closes = Stop(steps=[CloseStdin()])
+    echo = child("echo", children.reads_stdin(), stdin="pipe", stop=closes, output="events")
     with trio.fail_after(BOUND):
         async with open_supervisor(tree(echo), sinks=[]) as supervisor:
             handle = supervisor.child("echo")
             await handle.write_stdin(b"hello\n")
-            while handle.output() != ("hello",):
-                await trio.sleep(0.005)
+            await until(supervisor, lambda: handle.output() == ("hello",))
         exit = handle.status().last_exit
     assert (exit.reason, exit.code, exit.killed) == ("stopped", 0, False)
 
@@ -212,8 +204,7 @@ async def _live() -> None:
     sleepers = [child(name, ["/bin/sleep", "1000"]) for name in "abc"]
     async with open_supervisor(tree(*sleepers, strategy="one_for_all"), sinks=[]) as supervisor:
         supervisor.child("b").signal("KILL")
-        while supervisor["c"].status().incarnation < 2:
-            await trio.sleep(0.001)
+        await until(supervisor, lambda: supervisor.child("c").status().incarnation == 2)
         await supervisor["c"].wait_ready()
 
 
@@ -223,8 +214,6 @@ def _our_children() -> list[psutil.Process]:
 
 @pytest.fixture
 def free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

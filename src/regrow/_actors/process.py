@@ -122,7 +122,7 @@ class Process:
         return self._judge()
 
     async def _launch(self) -> RunningProcess | NotLaunched:
-        """Ask for the start, for as long as a start may take: a file system that does not answer is no reason to wait."""
+        """Ask for the start, for as long as a start may take: a file system may never answer."""
         self._is_launching = True  # until it is known what came of it
         with trio.move_on_after(self.spec.start_timeout):
             answer = await self.tree.launcher.launch(self.key, self.spec, self._on_fact)

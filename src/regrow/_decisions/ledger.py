@@ -15,8 +15,6 @@ from collections import deque
 from collections.abc import Iterable
 from typing import assert_never
 
-import attrs
-
 from regrow._decisions.calls import Call
 from regrow._decisions.entries import Entry
 from regrow._decisions.exits import Fate
@@ -165,7 +163,6 @@ class Ledger(Management, Restarts):
                 continue
             if isinstance(item, Asked) and held.isdisjoint(scope) and self._hurry(item):
                 served = True
-                item = attrs.evolve(item, is_hurried=True)
             held.update(scope)
             kept.append(item)
         kept.extend(self._waiting)  # what came up while serving is younger

@@ -96,11 +96,17 @@ class Management(Operations):
         self._orders.append(Reply(call))
 
     def _hurry(self, item: Asked) -> bool:
-        """Obey an order to stop at once where its child is not up yet, whatever has it in hand; say whether that was so."""
+        """Obey an order to stop at once where its child is not up yet, whatever has it in hand.
+
+        Returns:
+            Whether something was taken back just now; the answer still waits until the child is gone.
+        """
         entry = self.entries.get(item.name)
-        if isinstance(item.request, StopChild) and entry is not None and entry.operation is not None:
-            return self._interrupt(entry, entry.operation)
-        return False
+        if not isinstance(item.request, StopChild) or entry is None or entry.operation is None:
+            return False
+        has_helped = self._interrupt(entry, entry.operation)
+        item.is_hurried = item.is_hurried or has_helped
+        return has_helped
 
     def _withdraw(self, call: object, name: str) -> None:
         """Whoever asked for a start does not want it any more: take it back, as far as it has not happened."""

@@ -41,7 +41,7 @@ class Returned:
     name: str
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Asked:
     """A management call."""
 
