@@ -11,25 +11,22 @@ from random import Random
 
 import trio
 
+from regrow._actors.checking import check_spec
 from regrow._actors.messages import ChildMessage, Up
-from regrow._actors.story import group_of
+from regrow._actors.story import EX_SOFTWARE, group_of
 from regrow._actors.supervisor import Supervisor
 from regrow._actors.supervisor_handle import SupervisorHandle
 from regrow._actors.tree import Tree
 from regrow._edge.local import LocalLauncher
 from regrow._sinks.log import LogSink
-from regrow._specs.check import Problem, problems
-from regrow._specs.child import ChildSpec
+from regrow._specs.check import Problem
 from regrow._specs.exit import Exit, Reason
 from regrow._specs.protocol import Launcher, Sink
-from regrow._specs.supervisor import AnySupervisorSpec, DynamicSpec, SupervisorSpec, walk
+from regrow._specs.supervisor import AnySupervisorSpec, DynamicSpec, SupervisorSpec
 from regrow.exceptions import InvalidSpecError, InvalidStateError, RegrowError, SupervisorEndedError
 
 EX_UNAVAILABLE = 69
 """The exit code of `run` for a tree that could not start. BSD: sysexits."""
-
-EX_SOFTWARE = 70
-"""The exit code of `run` for a tree that gave up. BSD: sysexits."""
 
 
 @asynccontextmanager
@@ -225,14 +222,7 @@ def check(spec: object, launcher: Launcher) -> None:
     if not isinstance(spec, SupervisorSpec | DynamicSpec):
         what = f"must be a SupervisorSpec or a DynamicSpec, not {type(spec).__name__}"
         raise InvalidSpecError([Problem("the root of a tree", what)])
-    found = problems(spec)
-    for path, child in walk(spec):
-        process = child.template if isinstance(child, DynamicSpec) else child
-        if isinstance(process, ChildSpec):
-            place = spec.name if path == "." else f"{spec.name}/{path}"
-            found += [Problem(place, what) for what in launcher.check(process)]
-    if found:
-        raise InvalidSpecError(found)
+    check_spec(spec, spec.name, launcher)
     if not trio.lowlevel.in_trio_run():
         hint = "call trio.run(main), or use regrow.run(spec)"
         raise InvalidStateError(spec.name, "open a supervisor", "there is no trio event loop around us", hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import trio
 from tests.actors.helpers import child, opened, supervisor
 
 from regrow import DynamicSpec
@@ -101,3 +102,41 @@ async def test_entries_added_at_run_time_are_removed(autojump_clock):
         await tree.handle.start_child(child("late"))
         await tree.handle.apply(supervisor("a"))
         assert tree.running() == ["a#1"]
+
+
+@pytest.mark.parametrize("is_removed", [True, False])
+async def test_a_group_restart_meanwhile_does_not_bring_back_what_is_about_to_go(autojump_clock, is_removed):
+    launcher = FakeLauncher(script=lambda key, spec: Script(stop_takes=1.0))
+    new = supervisor(*([] if is_removed else [child("a", command=["new"])]), "b", strategy="one_for_all")
+    async with opened(supervisor("a", "b", strategy="one_for_all"), launcher) as tree:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tree.handle.apply, new)
+            await trio.sleep(0.5)
+            launcher.newest("b").exit(1)
+        await trio.sleep(20)
+        assert {str(process.spec.command) for process in launcher.running if process.key.path == "a"} == (
+            set() if is_removed else {"('new',)"}
+        )
+        assert tree.handle.status()["b"].state == "ready"
+
+
+async def test_a_nested_supervisor_that_is_restarted_has_what_was_applied_to_it(autojump_clock):
+    inner = supervisor("x", name="inner", max_restarts=0)
+    async with opened(supervisor(supervisor(inner, name="middle", max_restarts=9))) as tree:
+        await tree.handle.supervisor("middle/inner").apply(supervisor("x", "y", name="inner", max_restarts=0))
+        assert [spec.name for spec in tree.handle.spec.children[0].children[0].children] == ["x", "y"]
+        await tree.crash("middle/inner/x")
+        assert [status.name for status in tree.handle.status()["middle/inner"].children] == ["x", "y"]
+        await tree.handle["middle"].restart()
+        assert tree.running()[-1].startswith("middle/inner/y")
+
+
+async def test_a_temporary_child_that_ends_while_it_is_removed_is_no_error(autojump_clock):
+    launcher = FakeLauncher()
+    launcher.plan("b", Script(stop_takes=1.0))
+    async with opened(supervisor(child("t", restart="temporary"), "b"), launcher) as tree:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tree.handle.apply, supervisor("c"))
+            await trio.sleep(0.5)
+            launcher.newest("t").exit(0)
+        assert tree.running() == ["c#1"]

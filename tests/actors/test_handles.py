@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import trio
-from tests.actors.helpers import child, opened, settle, supervisor
+from tests.actors.helpers import brief, child, opened, settle, supervisor
 
-from regrow import ChildHandle, DynamicSpec, SupervisorHandle
+from regrow import ChildHandle, DynamicSpec, InvalidSpecError, SupervisorHandle
 from regrow.exceptions import InvalidStateError, IoError, ProcessNotFoundError, SupervisorEndedError
 from regrow.readiness import TcpPort
 from regrow.testing import FakeLauncher, Script
@@ -302,6 +302,59 @@ async def test_a_dynamic_supervisor_without_a_template_takes_whole_specs(autojum
         await pool.stop_child("x")
         with pytest.raises(ProcessNotFoundError):
             await pool.delete_child("x")
+
+
+@pytest.mark.parametrize("wrong", ["sleep 5", ["sleep", "5"], None.__class__])
+async def test_what_is_no_spec_is_refused_and_harms_nobody(autojump_clock, wrong):
+    async with opened(supervisor("a")) as tree:
+        with pytest.raises(InvalidSpecError, match="must be a spec"):
+            await tree.handle.start_child(wrong)
+        with pytest.raises(ProcessNotFoundError, match="a name is a string"):
+            await tree.handle.stop_child(["a"])
+        assert tree.running() == ["a#1"]
+
+
+async def test_a_spec_that_no_tree_could_have_is_refused_before_it_starts(autojump_clock):
+    launcher = FakeLauncher(problems=lambda spec: ["never here"] if spec.name == "no" else [])
+    async with opened(supervisor("a"), launcher) as tree:
+        with pytest.raises(InvalidSpecError, match="no: never here"):
+            await tree.handle.start_child(child("no"))
+        with pytest.raises(InvalidSpecError, match="auto_shutdown"):
+            await tree.handle.start_child(child("s", significant=True, restart="temporary"))
+        with pytest.raises(InvalidSpecError, match="never here"):
+            await tree.handle.apply(supervisor("a", "no"))
+        with pytest.raises(InvalidSpecError, match="children of a template"):
+            await tree.handle.start_child(child("b"), args=["x"])
+        assert tree.running() == ["a#1"]
+
+
+async def test_names_of_a_template_avoid_what_is_there_and_arguments_are_a_list(autojump_clock):
+    async with opened(supervisor(DynamicSpec(name="pool", template=child("w")))) as tree:
+        pool = tree.handle.supervisor("pool")
+        await pool.start_child(name="w-1")
+        assert (await pool.start_child()).path == "pool/w-2"
+        with pytest.raises(InvalidSpecError, match="not the string"):
+            await pool.start_child(args="--port 80")
+
+
+async def test_what_is_over_as_soon_as_it_is_ready_was_started_all_the_same(autojump_clock):
+    launcher = FakeLauncher(script=lambda key, spec: Script(exit_after=0.0))
+    async with opened(supervisor(DynamicSpec(name="pool", template=child("w", restart="temporary"))), launcher) as tree:
+        assert (await tree.handle.supervisor("pool").start_child()).path == "pool/w-1"
+
+
+@pytest.mark.parametrize("how", ["start_child", "start"])
+async def test_a_start_that_is_cancelled_in_the_moment_in_which_it_succeeds_is_undone(autojump_clock, how):
+    launcher = FakeLauncher()
+    late = child("late", ready=TcpPort(1), autostart=False)
+    launcher.plan("late", *[Script(ready_after=1.0)] * 2)
+    async with opened(supervisor("a", late) if how == "start" else supervisor("a"), launcher) as tree:
+        with trio.CancelScope() as scope:
+            tree.handle._journal._sinks.append(lambda event: brief(event) == "ready late" and scope.cancel())
+            await (tree.handle["late"].start() if how == "start" else tree.handle.start_child(late))
+        assert scope.cancelled_caught
+        await settle()
+        assert tree.running() == ["a#1"]
 
 
 async def test_calls_by_name_are_calls_on_the_handle(autojump_clock):

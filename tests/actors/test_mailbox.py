@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import trio
 
 from regrow._actors.mailbox import Mailbox, Request
 
@@ -31,10 +30,3 @@ async def test_a_request_gets_its_answer_or_its_error():
     refused.refuse(ValueError("no"))
     with pytest.raises(ValueError, match="no"):
         await refused.wait()
-
-
-async def test_a_cancelled_asker_abandons_its_request():
-    request: Request[None] = Request()
-    with trio.move_on_after(0):
-        await request.wait()
-    assert request.is_abandoned

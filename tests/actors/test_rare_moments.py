@@ -13,7 +13,15 @@ from regrow._actors.mailbox import Request
 from regrow._actors.messages import Adopt, Ask
 from regrow._decisions.calls import StopChild
 from regrow.abc import Exited, NotLaunched, OutputGap, Refusal, Stream
-from regrow.exceptions import InvalidStateError, IoError, ProcessNotFoundError, SupervisorEndedError
+from regrow.exceptions import (
+    AlreadyRunningError,
+    InvalidStateError,
+    IoError,
+    ProcessNotFoundError,
+    StartFailedError,
+    SupervisorEndedError,
+    TerminateFailedError,
+)
 from regrow.readiness import TcpPort
 from regrow.testing import FakeLauncher, Script
 from regrow.testing._fake.controls import FakeControls
@@ -105,14 +113,122 @@ async def test_a_signal_that_the_system_refuses_is_an_error_of_ours(autojump_clo
 
 async def test_waiting_for_what_is_stuck_ends_with_the_tree(autojump_clock):
     launcher = FakeLauncher(script=lambda key, spec: Script(unkillable=True, ignores="SIGTERM"))
+    exits = []
+
+    async def wait(handle):
+        exits.append(await handle.wait_exit())
+
     async with trio.open_nursery() as nursery, opened(supervisor("a"), launcher) as tree:
-        nursery.start_soon(_expect_end, tree.handle["a"].wait_exit)
+        nursery.start_soon(wait, tree.handle["a"])
         await settle()
+    assert (exits[0].reason, "still there" in exits[0].why) == ("stopped", True)
 
 
-async def _expect_end(call):
-    with pytest.raises(SupervisorEndedError):
+async def test_what_is_stuck_is_not_replaced_by_a_supervisor_that_is_started_again(autojump_clock):
+    launcher = FakeLauncher()
+    launcher.plan("inner/x", Script(unkillable=True, ignores="SIGTERM"))
+    inner = supervisor(child("x", start_timeout=20), name="inner")
+    async with opened(supervisor(inner), launcher) as tree:
+        with pytest.raises(StartFailedError, match=r"inner/x#1 is still there after the kill"):
+            await tree.handle["inner"].restart()
+        assert tree.running() == ["inner/x#1"]
+        stuck = launcher.newest("inner/x")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tree.handle["inner"].start)
+            await trio.sleep(5)
+            tree.take()
+            stuck.die_of("SIGKILL")
+        assert tree.take()[0] == "inner/x stopped"
+        assert tree.running() == ["inner/x#3"]  # number 2 was never launched
+
+
+async def test_stopping_a_supervisor_says_what_is_left_of_it(autojump_clock):
+    launcher = FakeLauncher()
+    launcher.plan("inner/x", Script(unkillable=True, ignores="SIGTERM"))
+    async with opened(supervisor(supervisor("x", name="inner")), launcher) as tree:
+        with pytest.raises(TerminateFailedError, match="inner/x"):
+            await tree.handle["inner"].stop()
+        assert tree.handle.status()["inner"].last_exit.left == ("inner/x",)
+
+
+async def test_a_wait_that_was_cancelled_before_it_began_is_cancelled_all_the_same(autojump_clock):
+    backoff = Backoff(initial=5, immediate=0, jitter=0)
+    async with opened(supervisor(child("a", backoff=backoff), max_restarts=9)) as tree:
+        for _ in range(10):
+            root = tree.handle._root
+            tree.launcher.newest("a").exit(1)
+            await settle_until_exited(tree)
+            root.ref.tell(Ask(StopChild("a"), Request()))
+            await settle()
+            assert root._waits == {}
+            await tree.handle["a"].start()
+            await trio.sleep(60)
+        assert tree.handle.status().state == "ready"
+
+
+async def settle_until_exited(tree):
+    while tree.handle["a"].status().pid is not None:
+        await trio.lowlevel.checkpoint()
+
+
+async def test_a_start_asked_for_while_its_child_is_up_is_refused_also_if_that_dies_meanwhile(autojump_clock):
+    launcher = FakeLauncher()
+    spec = supervisor("a", child("b", ready=TcpPort(1)), strategy="one_for_all")
+    launcher.plan("b", Script(ready_after=0))
+    async with opened(spec, launcher) as tree:
+        launcher.newest("a").exit(1)
+        await settle()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_expect_running, tree.handle["a"].start)
+            await settle()
+            launcher.newest("a").exit(1)
+            await settle()
+            launcher.newest("b").become_ready()
+            await settle()
+            launcher.newest("b").become_ready()
+        await settle()
+        assert tree.running() == ["a#3", "b#3"]
+
+
+async def _expect_running(call):
+    with pytest.raises(AlreadyRunningError):
         await call()
+
+
+async def test_waiting_for_a_child_of_a_supervisor_that_is_stopped_ends(autojump_clock):
+    backoff = Backoff(initial=20, immediate=0)
+    async with opened(supervisor(supervisor(child("x", backoff=backoff), name="inner"))) as tree:
+        handle = tree.handle["inner/x"]
+        async with trio.open_nursery() as nursery:
+            tree.launcher.newest("inner/x").exit(1)
+            await settle()
+            nursery.start_soon(_expect_no_ready, handle.wait_ready)
+            nursery.start_soon(handle.wait)
+            await settle()
+            with trio.fail_after(5):
+                await tree.handle["inner"].stop()
+        with pytest.raises(ProcessNotFoundError):
+            await handle.wait()
+
+
+async def test_who_waits_for_a_bystander_waits_until_it_is_back(autojump_clock):
+    backoff = Backoff(initial=5, immediate=0)
+    async with opened(supervisor(child("a", backoff=backoff), "b", strategy="rest_for_one")) as tree:
+        tree.launcher.newest("a").exit(1)
+        await settle()
+        assert tree.handle.status()["b"].state == "down"
+        await tree.handle["b"].wait_ready()
+        assert tree.running() == ["a#2", "b#2"]
+
+
+async def test_who_waits_below_a_supervisor_in_its_backoff_waits_until_it_is_back(autojump_clock):
+    inner = supervisor("x", name="inner", max_restarts=0, backoff=Backoff(initial=5, immediate=0))
+    async with opened(supervisor(inner)) as tree:
+        handle = tree.handle["inner/x"]
+        tree.launcher.newest("inner/x").exit(1)
+        await settle()
+        await handle.wait_ready()
+        assert tree.running() == ["inner/x#2"]
 
 
 async def test_wait_ready_for_what_restarts_for_ever_ends_with_the_tree(autojump_clock):

@@ -61,7 +61,7 @@ async def test_the_budget_runs_out_when_it_says_and_names_the_culprit_with_its_l
             await trio.sleep_forever()
     (error,) = caught.value.exceptions
     assert isinstance(error, TooManyRestartsError)
-    assert (error.culprit, error.exit.code, len(error.restarts)) == ("bad", 7, 5)
+    assert (error.culprit, error.exit.code, len(error.restarts)) == ("bad", 7, 4)
     assert "I am the culprit" in str(caught.value)
     assert supervisor.statistics().launches == 1 + 5
 

@@ -21,18 +21,20 @@ async def apply(supervisor: Supervisor, spec: AnySupervisorSpec) -> list[RegrowE
     _check_kind(supervisor, spec)
     entries = supervisor.ledger.entries
     steps = plan({name: entry.spec for name, entry in entries.items()}, spec)
+    await supervisor.retire([*steps.removed, *steps.replaced])  # no group restart is to bring them back meanwhile
     was_up = {name for name in steps.replaced if entries[name].state is not State.DOWN}
     for name in steps.removed:
         await _remove(supervisor, name)
     for name in reversed(steps.replaced):
-        await supervisor.ask(StopChild(name))
+        with suppress(ProcessNotFoundError):  # a temporary child that ended meanwhile
+            await supervisor.ask(StopChild(name))
     await supervisor.adopt(spec)
     return [*await _start(supervisor, steps, was_up, spec), *await _descend(supervisor, steps, spec)]
 
 
 async def _remove(supervisor: Supervisor, name: str) -> None:
-    await supervisor.ask(StopChild(name))
     with suppress(ProcessNotFoundError):  # a temporary child is forgotten as soon as it is down
+        await supervisor.ask(StopChild(name))
         await supervisor.ask(DeleteChild(name))
 
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 from regrow._actors.journal import Journal
-from regrow._actors.snapshot import entry_status, is_undecided, root_status, state_of
+from regrow._actors.snapshot import entry_status, lasting_state, root_status, state_of
 from regrow._actors.supervisor import Incarnation, Supervisor
 from regrow._decisions.calls import VERBS, Call, DeleteChild, RestartChild, StartNamed, StopChild
 from regrow._decisions.entries import Entry
@@ -114,10 +114,12 @@ class Handle:
         """Wait for the end of the incarnation that lives now, and return it; if none does, return the last one's.
 
         Raises:
+            ProcessNotFoundError: nothing is there.
             SupervisorEndedError: the tree ended, and it never ran.
         """
         actor = self._actor()
         if actor is None:
+            self._entry()  # says so if there is none
             await self._journal.wait_until(self.path, lambda: self._actor() is not None)
             actor = self._actor()
         if actor is None:
@@ -134,6 +136,7 @@ class Handle:
         The root's returns how the tree ended.
 
         Raises:
+            ProcessNotFoundError: nothing is there.
             SupervisorEndedError: the tree ended, and it never ran.
         """
         newest: Incarnation | None = None
@@ -180,14 +183,17 @@ class Handle:
         return self._find()[1]
 
     def _state(self) -> State | None:
-        """Its state; what is not there is down. `None`: it has just ended, and what comes of that is undecided."""
+        """Its state, if that lasts; what is not there is down. `None`: it is on its way back, or nobody has decided."""
         if self.path == ".":
             return self.status().state
-        try:
-            owner, entry = self._find()
-        except ProcessNotFoundError:
-            return State.DOWN
-        return None if is_undecided(owner, entry) else entry.state
+        owner = self._root
+        *parents, name = self.path.split("/")
+        for parent in parents:
+            above = owner.children.get(parent)
+            if not isinstance(above, Supervisor) or above.exit is not None:
+                return State.DOWN if lasting_state(owner, parent) is State.DOWN else None
+            owner = above
+        return lasting_state(owner, name)
 
     def _actor(self) -> Incarnation | None:
         """Its newest incarnation."""

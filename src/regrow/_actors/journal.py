@@ -70,6 +70,11 @@ class Journal:
         if lot := self._watchers.get(path):
             lot.unpark_all()
 
+    def stir_below(self, path: str) -> None:
+        """The same, for all that is below *path*."""
+        for where in [w for w in self._watchers if path == "." or w.startswith(f"{path}/")]:
+            self.stir(where)
+
     def events(self, start: int | None = None) -> EventStream:
         """All events from number *start* on, or from now on."""
         return EventStream(self, self.last + 1 if start is None else max(1, start))

@@ -17,12 +17,19 @@ _A = TypeVar("_A")
 class Request(Generic[_A]):
     """A question that is on its way, and the place for its answer."""
 
-    is_abandoned: bool = attrs.field(default=False, init=False)
-    """Whoever asked was cancelled, and will not read the answer."""
-
     _answered: trio.Event = attrs.field(factory=trio.Event, init=False)
     _answer: _A | None = attrs.field(default=None, init=False)
     _error: Exception | None = attrs.field(default=None, init=False)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether there is an answer, or an error."""
+        return self._answered.is_set()
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether there is an error."""
+        return self._error is not None
 
     def answer(self, answer: _A) -> None:
         """Give the answer."""
@@ -35,12 +42,8 @@ class Request(Generic[_A]):
         self._answered.set()
 
     async def wait(self) -> _A:
-        """Return the answer, or raise the error. Cancelling abandons the request; it is not taken back by that."""
-        try:
-            await self._answered.wait()
-        except trio.Cancelled:
-            self.is_abandoned = True
-            raise
+        """Return the answer, or raise the error. Cancelling does not take the request back."""
+        await self._answered.wait()
         if self._error is not None:
             raise self._error
         return self._answer  # type: ignore[return-value]  # a request whose answer is None is a Request[None]

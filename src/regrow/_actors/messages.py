@@ -83,10 +83,27 @@ class Adopt:
     request: Request[None]
 
 
+@attrs.frozen(eq=False)
+class Respec:
+    """The supervisor *name*, or something below it, was given a new spec: keep it for the next incarnation."""
+
+    name: str
+    spec: AnySupervisorSpec
+    request: Request[None]
+
+
+@attrs.frozen(eq=False)
+class Retire:
+    """These entries are about to be stopped for good: no group restart starts them any more."""
+
+    names: tuple[str, ...]
+    request: Request[None]
+
+
 @attrs.frozen
 class ShutDown:
     """Stop everything, and end."""
 
 
 ChildMessage: TypeAlias = Up | Completed | Gone | StillThere
-Message: TypeAlias = ChildMessage | Due | Ask | Withdraw | Adopt | ShutDown
+Message: TypeAlias = ChildMessage | Due | Ask | Withdraw | Adopt | Respec | Retire | ShutDown

@@ -86,6 +86,10 @@ class Process:
         tail = self._tails.get(stream)
         return tail.lines(count) if tail else ()
 
+    async def wait_gone(self) -> None:
+        """Return when its process is gone."""
+        await self._gone.wait()
+
     # -- its life ----------------------------------------------------------------------------------------------------
 
     @trio.lowlevel.enable_ki_protection
@@ -123,12 +127,16 @@ class Process:
 
     async def _launch(self) -> RunningProcess | NotLaunched:
         """Ask for the start, for as long as a start may take: a file system may never answer."""
-        self._is_launching = True  # until it is known what came of it
         with trio.move_on_after(self.spec.start_timeout):
+            if stuck := self.tree.stuck.get(self.key.path):  # no two incarnations of one child at once
+                await stuck.wait_gone()
+            self._is_launching = True  # until it is known what came of it
             answer = await self.tree.launcher.launch(self.key, self.spec, self._on_fact)
             self._is_launching = False
             return answer
         why = f"not launched within {self.spec.start_timeout:g} s"
+        if stuck := self.tree.stuck.get(self.key.path):
+            why += f": process {stuck.pid} of {stuck.key} is still there after the kill"
         return NotLaunched(refusal=Refusal.PROGRAM, why=why)
 
     async def _end(self) -> None:
@@ -148,7 +156,11 @@ class Process:
         """It is still there after the kill: say so, and wait on, until it is gone or its supervisor ends."""
         self._announce(events.ChildStuck(self.key.path, self.key.incarnation, self.pid or 0))
         self._tell(StillThere(self.spec.name, self.pid, self.spec.stop.kill_wait))
-        await self._gone.wait()
+        try:
+            await self._gone.wait()
+        except trio.Cancelled:  # its supervisor ends: whoever comes next at this path waits for it
+            self.tree.stuck[self.key.path] = self
+            raise
 
     # -- what happens to it ------------------------------------------------------------------------------------------
 
@@ -171,10 +183,18 @@ class Process:
                 self._terminal = fact
                 self._over.set()
                 self._gone.set()
+                if self.tree.stuck.get(self.key.path) is self:
+                    self._end_at_last()
             case Activity() | Stuck():
                 pass  # no watchdog yet; that a stop ended in *stuck* is seen when it returns
             case _:
                 assert_never(fact)
+
+    def _end_at_last(self) -> None:
+        """It was stuck, nobody waits for it any more, and it is gone."""
+        del self.tree.stuck[self.key.path]
+        self.exit = self._judge()
+        self._announce(events.ChildExited(self.key.path, self.key.incarnation, self.exit))
 
     def _on_ready(self) -> None:
         self.ready_at = trio.current_time()
@@ -234,7 +254,7 @@ class Process:
 
     def _reason(self, terminal: Exited | Lost) -> tuple[Reason, str]:
         if self._is_stopping:
-            return Reason.STOPPED, ""
+            return Reason.STOPPED, terminal.why if isinstance(terminal, Lost) else ""
         if self._ready_failure is not None:
             return Reason.FAILED_TO_START, self._ready_failure
         if isinstance(terminal, Lost):

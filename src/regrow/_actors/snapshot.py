@@ -38,6 +38,16 @@ def is_undecided(owner: Supervisor, entry: Entry) -> bool:
     return entry.exited is not None or (entry.is_live and actor is not None and actor.exit is not None)
 
 
+def lasting_state(owner: Supervisor, name: str) -> State | None:
+    """The state of an entry, for who waits; one that is not there is down. `None`: wait, it is not going to stay so."""
+    entry = owner.ledger.entries.get(name)
+    if entry is None:
+        return State.DOWN
+    if is_undecided(owner, entry) or (entry.state is State.DOWN and owner.ledger.is_coming_back(name)):
+        return None
+    return entry.state
+
+
 def _root_state(root: Supervisor) -> State:
     if root.exit is not None:
         return State.DOWN

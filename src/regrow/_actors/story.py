@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import attrs
+
 from regrow._decisions.failures import start_failed
 from regrow._decisions.ledger import Ledger
 from regrow._decisions.verdicts import End
 from regrow._specs.exit import Exit, Reason
+from regrow._specs.status import State
 from regrow._specs.supervisor import join
 from regrow.exceptions import RegrowError, TooManyRestartsError
+
+EX_SOFTWARE = 70
+"""The exit code of a program whose tree gave up. BSD: sysexits."""
 
 
 def errors_of(end: End, ledger: Ledger) -> list[RegrowError]:
@@ -33,6 +39,7 @@ def exit_of(end: End, ledger: Ledger, *, ran_for: float, healthy_for: float) -> 
         code=last.code if last else None,
         signal=last.signal if last else None,
         error=_as_one(errors, ledger.path),
+        left=_stuck_below(ledger),
         ran_for=ran_for,
         healthy_for=healthy_for,
         was_refused=bool(end.culprits) and not end.limit and all(exit.was_refused for _, exit in end.culprits),
@@ -50,8 +57,16 @@ def _significant_failure(end: End) -> Exit | None:
     if end.reason is not Reason.NORMAL or not end.culprits:
         return None
     exit = end.culprits[0][1]
-    is_supervisor_with_code = exit.pid is None and (exit.code is not None or exit.signal is not None)
-    return exit if exit.reason is not Reason.NORMAL or is_supervisor_with_code else None
+    has_code = exit.code is not None or exit.signal is not None
+    if exit.reason is Reason.NORMAL:
+        return exit if exit.pid is None and has_code else None  # a supervisor that took the code of its own child
+    return exit if has_code else attrs.evolve(exit, code=EX_SOFTWARE)
+
+
+def _stuck_below(ledger: Ledger) -> tuple[str, ...]:
+    here = [join(ledger.path, name) for name, entry in ledger.entries.items() if entry.state is State.STUCK]
+    below = [path for entry in ledger.entries.values() if entry.last_exit for path in entry.last_exit.left]
+    return (*here, *below)
 
 
 def _as_one(errors: list[RegrowError], path: str) -> Exception | None:

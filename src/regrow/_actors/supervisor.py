@@ -6,7 +6,7 @@ stop does so in a task of its own, which tells the mailbox when it is done. So a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias, assert_never
 
 import trio
@@ -20,6 +20,8 @@ from regrow._actors.messages import (
     Due,
     Gone,
     Message,
+    Respec,
+    Retire,
     ShutDown,
     StillThere,
     Up,
@@ -90,7 +92,20 @@ class Supervisor:
     async def adopt(self, spec: AnySupervisorSpec) -> None:
         """Take over *spec*; nothing is started or stopped by that."""
         request: Request[None] = Request()
-        if not self.ref.tell(Adopt(spec, request)):
+        await self._have_done(Adopt(spec, request), request)
+
+    async def respec(self, name: str, spec: AnySupervisorSpec) -> None:
+        """Keep *spec* for the next incarnation of the supervisor *name*."""
+        request: Request[None] = Request()
+        await self._have_done(Respec(name, spec, request), request)
+
+    async def retire(self, names: Iterable[str]) -> None:
+        """These are about to be stopped for good: no group restart is to start them any more."""
+        request: Request[None] = Request()
+        await self._have_done(Retire(tuple(names), request), request)
+
+    async def _have_done(self, message: Adopt | Respec | Retire, request: Request[None]) -> None:
+        if not self.ref.tell(message):
             raise SupervisorEndedError(self.path, "apply")
         await request.wait()
 
@@ -119,6 +134,7 @@ class Supervisor:
             healthy_for = 0.0 if self.ready_at is None else now - self.ready_at
             self.exit = exit_of(self.end, self.ledger, ran_for=now - self.launched_at, healthy_for=healthy_for)
         self._announce(events.SupervisorExited(self.path, self.key.incarnation, self.exit))
+        self.tree.journal.stir_below(self.path)
         self._tell(Gone(self._name, self.exit))
 
     def _dismiss(self, unread: list[Message]) -> None:
@@ -126,15 +142,25 @@ class Supervisor:
             if isinstance(message, Ask):
                 at = join(self.path, message.call.name)
                 message.request.refuse(SupervisorEndedError(at, VERBS[type(message.call)]))
-            elif isinstance(message, Adopt):
+            elif isinstance(message, Adopt | Respec | Retire):
                 message.request.refuse(SupervisorEndedError(self.path, "apply"))
 
     # -- receive, decide ---------------------------------------------------------------------------------------------
 
     def _handle(self, message: Message) -> None:
-        self._do(self._decide(message, trio.current_time()))
-        if not isinstance(message, ShutDown | Adopt):
-            self.tree.journal.stir(join(self.path, message.name))
+        orders = self._decide(message, trio.current_time())
+        self._do(orders)
+        names = {name for order in orders if isinstance(name := getattr(order, "name", None), str)}
+        if not isinstance(message, ShutDown | Adopt | Retire):
+            names.add(message.name)
+        for name in names:
+            self._stir(name)
+
+    def _stir(self, name: str) -> None:
+        """Something may be different for those who wait at this child, or below it."""
+        self.tree.journal.stir(join(self.path, name))
+        if isinstance(self.children.get(name), Supervisor):
+            self.tree.journal.stir_below(join(self.path, name))
 
     def _decide(self, message: Message, now: float) -> list[Verdict]:
         match message:
@@ -151,18 +177,37 @@ class Supervisor:
             case Ask(call):
                 return self.ledger.ask(message, call, now)
             case Withdraw(ask):
-                return self.ledger.withdraw(ask, ask.call.name, now)
-            case Adopt(spec, request):
-                return self._adopt(spec, request)
+                return self._withdraw(ask, now)
+            case Adopt():
+                return self._adopt(message)
+            case Respec(name, spec, request):
+                self.ledger.respec(name, spec)
+                request.answer(None)
+                return []
+            case Retire(names, request):
+                self.ledger.retire(names)
+                request.answer(None)
+                return []
             case ShutDown():
                 return self.ledger.shut_down(now)
             case _:
                 assert_never(message)
 
-    def _adopt(self, spec: AnySupervisorSpec, request: Request[None]) -> list[Verdict]:
-        self.ledger.adopt(spec)
+    def _withdraw(self, ask: Ask, now: float) -> list[Verdict]:
+        """Whoever asked for a start was cancelled: take it back, or undo it if it is done by now."""
+        if not ask.request.is_answered:
+            return self.ledger.withdraw(ask, ask.name, now)
+        if ask.request.is_refused:
+            return []
+        orders = self.ledger.ask(Ask(StopChild(ask.name), Request()), StopChild(ask.name), now)
+        if isinstance(ask.call, StartChild):
+            orders += self.ledger.ask(Ask(DeleteChild(ask.name), Request()), DeleteChild(ask.name), now)
+        return orders
+
+    def _adopt(self, message: Adopt) -> list[Verdict]:
+        self.ledger.adopt(message.spec)
         self._announce(events.SpecApplied(self.path))
-        request.answer(None)
+        message.request.answer(None)
         return []
 
     # -- do ----------------------------------------------------------------------------------------------------------
@@ -178,10 +223,11 @@ class Supervisor:
             case verdicts.Stop(name):
                 self.children[name].stop()
             case verdicts.Wait(name, delay, token):
-                self._nursery.start_soon(self._wait, name, delay, token)
+                scope = self._waits[name] = trio.CancelScope()
+                self._nursery.start_soon(self._wait, scope, Due(name, token), delay)
             case verdicts.CancelWait(name):
-                if scope := self._waits.pop(name, None):
-                    scope.cancel()
+                if name in self._waits:
+                    self._waits.pop(name).cancel()
             case verdicts.Reply(ask, error):
                 self._reply(ask, error)
             case verdicts.End():
@@ -229,11 +275,12 @@ class Supervisor:
         self._nursery.start_soon(child.run, name=str(key))
 
     @trio.lowlevel.enable_ki_protection
-    async def _wait(self, name: str, delay: float, token: int) -> None:
-        with trio.CancelScope() as self._waits[name]:
+    async def _wait(self, scope: trio.CancelScope, due: Due, delay: float) -> None:
+        with scope:
             await trio.sleep(delay)
-            del self._waits[name]
-            self.ref.tell(Due(name, token))
+            self.ref.tell(due)
+        if self._waits.get(due.name) is scope:  # not that of a newer wait
+            del self._waits[due.name]
 
     def _reply(self, ask: object, error: Exception | None) -> None:
         assert isinstance(ask, Ask)
@@ -241,11 +288,6 @@ class Supervisor:
             ask.request.refuse(error)
             return
         ask.request.answer(None)
-        if ask.request.is_abandoned:  # it was done before the withdrawal came: undo it
-            if isinstance(ask.call, StartChild | StartNamed):
-                self.ref.tell(Ask(StopChild(ask.call.name), Request()))
-            if isinstance(ask.call, StartChild):
-                self.ref.tell(Ask(DeleteChild(ask.call.name), Request()))
 
     def _announce(self, event: events.Event) -> None:
         self.tree.announce(event)

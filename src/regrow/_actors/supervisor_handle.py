@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import NoReturn
 
 import attrs
 
@@ -12,10 +13,11 @@ from regrow._actors.handle import Handle
 from regrow._actors.journal import EventStream
 from regrow._actors.supervisor import Supervisor
 from regrow._decisions.calls import DeleteChild, RestartChild, StartChild, StopChild
+from regrow._specs.check import Problem
 from regrow._specs.child import ChildSpec
 from regrow._specs.status import AnyStatus, ChildCount, SupervisorStatus
 from regrow._specs.supervisor import AnySpec, AnySupervisorSpec, DynamicSpec, join
-from regrow.exceptions import InvalidStateError, ProcessNotFoundError
+from regrow.exceptions import InvalidSpecError, InvalidStateError, ProcessNotFoundError
 
 
 class SupervisorHandle(Handle):
@@ -27,7 +29,7 @@ class SupervisorHandle(Handle):
         Raises:
             ProcessNotFoundError: nothing is there now.
         """
-        if path == ".":
+        if self._checked(path) == ".":
             return self
         return handle(self._root, join(self.path, path))
 
@@ -67,7 +69,7 @@ class SupervisorHandle(Handle):
         return self._journal.events(start)
 
     async def start_child(
-        self, spec: AnySpec | None = None, *, args: Iterable[str] = (), name: str | None = None
+        self, spec: AnySpec | None = None, *, args: Sequence[str] = (), name: str | None = None
     ) -> ChildHandle | SupervisorHandle:
         """Add a child at the end of the order and start it; return when it is ready.
 
@@ -84,21 +86,26 @@ class SupervisorHandle(Handle):
         Cancelling it takes the start back.
         """
         actor = self._live()
-        child = self._from_template(actor, tuple(args), name) if spec is None else spec
-        await actor.ask(StartChild(child))
-        return handle(self._root, join(self.path, child.name))
+        if spec is None:
+            spec = self._from_template(actor, args, name)
+        elif args or name is not None:
+            self._refuse("args and name are for children of a template; put them into the spec")
+        actor.tree.check(spec, join(self.path, str(getattr(spec, "name", "?"))))
+        await actor.ask(StartChild(spec))
+        kind = ChildHandle if isinstance(spec, ChildSpec) else SupervisorHandle
+        return kind(self._root, join(self.path, spec.name))  # also if it is forgotten by now, because it is over
 
     async def stop_child(self, name: str) -> None:
         """`self[name].stop()`. OTP: `terminate_child`."""
-        await self._live().ask(StopChild(name))
+        await self._live().ask(StopChild(self._checked(name)))
 
     async def restart_child(self, name: str) -> None:
         """`self[name].restart()`: stop it, then start it."""
-        await self._live().ask(RestartChild(name))
+        await self._live().ask(RestartChild(self._checked(name)))
 
     async def delete_child(self, name: str) -> None:
         """`self[name].delete()`. OTP: `delete_child`."""
-        await self._live().ask(DeleteChild(name))
+        await self._live().ask(DeleteChild(self._checked(name)))
 
     def which_children(self) -> tuple[AnyStatus, ...]:
         """The status of each child, the youngest entry first, as OTP has it."""
@@ -119,9 +126,22 @@ class SupervisorHandle(Handle):
             InvalidStateError: *spec* is of another kind, or has another name.
             ExceptionGroup: of `StartFailedError`; the entries stay down, everything else was done.
         """
-        errors = await applying.apply(self._live(), spec)
+        actor = self._live()
+        actor.tree.check(spec, self.path)
+        errors = await applying.apply(actor, spec)
+        await self._tell_those_above(spec)
         if errors:
             raise ExceptionGroup(f"{self.path}: {len(errors)} starts failed: {'; '.join(map(str, errors))}", errors)
+
+    async def _tell_those_above(self, spec: AnySupervisorSpec) -> None:
+        """A supervisor that is started again is made from the spec that the one above it has."""
+        path = self.path
+        while path != ".":
+            above, _, name = f"./{path}".rpartition("/")
+            path = above.removeprefix("./") or "."
+            actor = SupervisorHandle(self._root, path)._live()
+            await actor.respec(name, spec)
+            spec = actor.ledger.spec
 
     def _live(self) -> Supervisor:
         actor = self._actor()
@@ -130,13 +150,30 @@ class SupervisorHandle(Handle):
             raise InvalidStateError(self.path, "be asked", "down", "start it")
         return actor
 
-    def _from_template(self, actor: Supervisor, args: tuple[str, ...], name: str | None) -> ChildSpec:
+    def _from_template(self, actor: Supervisor, args: Sequence[str], name: str | None) -> ChildSpec:
         spec = actor.ledger.spec
         template = spec.template if isinstance(spec, DynamicSpec) else None
         if template is None:
             raise InvalidStateError(self.path, "start a child without a spec", "it has no template")
-        number = actor.tree.next_number(self.path, template.name) if name is None else 0
-        return attrs.evolve(template, name=name or f"{template.name}-{number}", command=(*template.command, *args))
+        if isinstance(args, str):
+            self._refuse(f"args must be a list of strings, not the string {args!r}")
+        if name is None:
+            name = self._new_name(actor, template.name)
+        return attrs.evolve(template, name=name, command=(*template.command, *args))
+
+    def _new_name(self, actor: Supervisor, prefix: str) -> str:
+        while (name := f"{prefix}-{actor.tree.next_number(self.path, prefix)}") in actor.ledger.entries:
+            pass  # somebody has taken it by hand
+        return name
+
+    def _refuse(self, message: str) -> NoReturn:
+        raise InvalidSpecError([Problem(self.path, message)])
+
+    def _checked(self, name: str) -> str:
+        """A name that is no string would break the supervisor, not the caller."""
+        if not isinstance(name, str):
+            raise ProcessNotFoundError(f"{name!r}", "a name is a string")
+        return name
 
 
 def handle(root: Supervisor, path: str) -> ChildHandle | SupervisorHandle:

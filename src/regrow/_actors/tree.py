@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from random import Random
 from typing import TYPE_CHECKING
 
+from regrow._actors.checking import check_spec
 from regrow._actors.journal import Journal
 from regrow._decisions.numbering import Numbering
 from regrow._specs.event import Event
@@ -24,6 +25,7 @@ class Tree:
 
     def __init__(self, launcher: Launcher, sinks: Iterable[Sink], journal_size: int, random: Random | None) -> None:
         self.id = uuid.uuid4().hex
+        self._closed_launcher = launcher
         self.containment = launcher.containment
         self.journal = Journal(sinks, journal_size)
         self.random = random or Random()
@@ -31,11 +33,17 @@ class Tree:
         """Nobody waits for graces any more: every stop is a kill."""
         self.processes: set[Process] = set()
         """Those that have a life to lose."""
+        self.stuck: dict[str, Process] = {}
+        """Those that are still there after the kill, and whose supervisor has ended meanwhile."""
         self._numbers = Numbering()
 
     def announce(self, event: Event) -> None:
         """Something happened."""
         self.journal.announce(event)
+
+    def check(self, spec: object, path: str) -> None:
+        """Refuse a bad spec that is to be run at *path*. See `check_spec`."""
+        check_spec(spec, path, self._closed_launcher)
 
     def next_key(self, path: str) -> Key:
         """The key of a new incarnation."""

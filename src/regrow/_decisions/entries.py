@@ -65,6 +65,11 @@ class Entry:
         return self.exited is None and self.state in _LIVE
 
     @property
+    def is_up(self) -> bool:
+        """Whether calls find it running: also if it is dead and nobody has dealt with that. OTP: it has a pid."""
+        return self.state in _LIVE
+
+    @property
     def is_active(self) -> bool:
         """Whether it counts for `all_significant`: a restarting child does, one that is down, or will be, does not."""
         if self.state is State.STOPPING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import assert_never
 
 from regrow._specs.child import ChildSpec, Restart
 from regrow._specs.exit import Reason
@@ -38,3 +39,5 @@ def fate(restart: Restart, reason: Reason) -> Fate:
             return Fate.RESTART if reason.is_abnormal else Fate.DOWN
         case Restart.TEMPORARY:
             return Fate.FORGOTTEN
+        case _:
+            assert_never(restart)

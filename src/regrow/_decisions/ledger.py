@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Iterable
 from typing import assert_never
 
+import attrs
+
 from regrow._decisions.calls import Call
 from regrow._decisions.entries import Entry
 from regrow._decisions.exits import Fate
@@ -37,6 +39,7 @@ class Ledger(Management, Restarts):
     def boot(self, now: float) -> list[Verdict]:
         """Start the children that start with the supervisor."""
         self.now = now
+        self.has_begun = True
         names = [name for name, entry in self.entries.items() if not entry.is_dormant]
         operation = Operation.of(Boot(), starts=names, together=self._is_together)
         self._begin(operation, names)
@@ -62,7 +65,7 @@ class Ledger(Management, Restarts):
             if entry.is_forgotten_when_stopped and self.end is None:
                 self._forget(entry)
             self._look_at_auto_shutdown(entry, exit)
-        elif entry.state is State.STOPPING:
+        else:
             self._stopped(entry, exit)
         return self._decided()
 
@@ -127,6 +130,14 @@ class Ledger(Management, Restarts):
             entry.spec = child
             self.entries[child.name] = entry
         self.entries |= old  # what could not be deleted comes last
+
+    def respec(self, name: str, spec: AnySupervisorSpec) -> None:
+        """Keep *spec* for the next incarnation of the supervisor *name*; nothing is started or stopped by that."""
+        if name in self.entries:
+            self.entries[name].spec = spec
+        if isinstance(self.spec, SupervisorSpec):
+            children = (spec if child.name == name else child for child in self.spec.children)
+            self.spec = attrs.evolve(self.spec, children=children)
 
     def count(self) -> ChildCount:
         """How many children there are. OTP: `count_children`."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import assert_never
 
+import attrs
+
 from regrow._decisions.calls import VERBS, DeleteChild, RestartChild, StartChild, StartNamed, StopChild
 from regrow._decisions.entries import Entry
 from regrow._decisions.operation import Answer, Clear, Operation
@@ -12,9 +14,10 @@ from regrow._decisions.operations import Operations
 from regrow._decisions.verdicts import Add, Cancel, Reply, Stop
 from regrow._decisions.waiting import Asked
 from regrow._specs.status import State
-from regrow._specs.supervisor import DynamicSpec
+from regrow._specs.supervisor import AnySpec, DynamicSpec, child_problems
 from regrow.exceptions import (
     AlreadyRunningError,
+    InvalidSpecError,
     InvalidStateError,
     ProcessNotFoundError,
     RegrowError,
@@ -56,18 +59,22 @@ class Management(Operations):
 
     def _add(self, call: object, request: StartChild, entry: Entry | None) -> None:
         if entry is not None:
-            state = "running" if entry.is_live else "present; start it by name, or delete it first"
+            state = "running" if entry.is_up else "present; start it by name, or delete it first"
             raise AlreadyRunningError(self._at(entry.name), state)
-        is_dynamic = isinstance(self.spec, DynamicSpec)
-        limit = self.spec.max_children if isinstance(self.spec, DynamicSpec) else None
-        if limit is not None and len(self.entries) >= limit:
-            raise InvalidStateError(self._at(request.name), "start", f"there are {limit} children (max_children)")
-        self.entries[request.name] = Entry(request.spec, is_dynamic=is_dynamic)
+        self._check_new(request.spec)
+        self.entries[request.name] = Entry(request.spec, is_dynamic=isinstance(self.spec, DynamicSpec))
         self._orders.append(Add(request.name))
         self._begin(Operation.of(Answer(call, request.name, is_new=True), starts=[request.name]), [request.name])
 
+    def _check_new(self, spec: AnySpec) -> None:
+        if found := list(child_problems(self.spec, spec)):
+            raise InvalidSpecError([attrs.evolve(one, place=self._at(one.place[1:])) for one in found])
+        limit = self.spec.max_children if isinstance(self.spec, DynamicSpec) else None
+        if limit is not None and len(self.entries) >= limit:
+            raise InvalidStateError(self._at(spec.name), "start", f"there are {limit} children (max_children)")
+
     def _start_named(self, call: object, entry: Entry) -> None:
-        if entry.is_live:
+        if entry.is_up:
             raise AlreadyRunningError(self._at(entry.name), _running(entry))
         if entry.state is State.RESTARTING:
             hint = "it is started again by itself; stop it to cancel that, or restart it to start it now"
@@ -88,7 +95,7 @@ class Management(Operations):
         self._begin(Operation.of(Answer(call, entry.name), [entry.name], [entry.name]), [entry.name])
 
     def _delete_child(self, call: object, entry: Entry) -> None:
-        if entry.is_live:
+        if entry.is_up:
             raise InvalidStateError(self._at(entry.name), "delete", _running(entry), "stop it first")
         if entry.state is State.RESTARTING:
             raise InvalidStateError(self._at(entry.name), "delete", "restarting", "stop it first")

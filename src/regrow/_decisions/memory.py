@@ -22,6 +22,8 @@ class Memory:
         self.entries: dict[str, Entry] = {}
         """In start order."""
         self.budget = Budget(spec.max_restarts, spec.window)
+        self.has_begun = False
+        """Whether its boot has begun."""
         self.is_booted = False
         self.end: End | None = None
         """How it is going to end, once that is decided."""
@@ -56,10 +58,9 @@ class Memory:
             entry.operation = None
 
     def _forget(self, entry: Entry, *, asked: bool = False) -> None:
-        if self.entries.get(entry.name) is entry:
-            self._cancel_wait(entry)
-            del self.entries[entry.name]
-            self._orders.append(Forget(entry.name, asked))
+        self._cancel_wait(entry)
+        del self.entries[entry.name]
+        self._orders.append(Forget(entry.name, asked))
 
     def _at(self, name: str) -> str:
         return join(self.path, name)

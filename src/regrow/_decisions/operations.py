@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import assert_never
 
 import attrs
 
@@ -78,13 +79,14 @@ class Operations(Memory):
                 self._orders.append(Reply(call, operation.error))
             case Shutdown(end):
                 self._orders.append(attrs.evolve(end, culprits=(*end.culprits, *operation.failures)))
+            case _:
+                assert_never(operation.purpose)
 
     def _came_up(self, entry: Entry) -> None:
         """A start succeeded."""
         operation = entry.operation
+        assert operation is not None  # a start belongs to an operation until it is over
         entry.refused_since = None
-        if operation is None:
-            return
         operation.starting.discard(entry.name)
         if isinstance(operation.purpose, Boot) and self._strategy is Strategy.ONE_FOR_ONE:
             self._release(entry, operation)  # its exit is handled at once, also while others still start
@@ -127,6 +129,8 @@ class Operations(Memory):
                 operation.failures.append((entry.name, exit))
             elif isinstance(operation.purpose, Bounce):
                 self._abandon(operation)
+        if exit.left and isinstance(operation.purpose, Answer):
+            operation.error = TerminateFailedError(", ".join(exit.left), None, 0.0)
         self._is_down(operation, entry)
         self._advance(operation)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from random import Random
 
 from regrow._decisions import backoff
@@ -113,6 +114,26 @@ class Restarts(Operations):
         """Whether a group restart starts it: all but temporary ones, and those that nobody has ever started."""
         return entry.spec.restart is not Restart.TEMPORARY and not entry.is_dormant
 
+    def is_coming_back(self, name: str) -> bool:
+        """Whether the entry is going to be started without anybody asking: after a backoff, or with its group."""
+        entry = self.entries[name]
+        if self.end is not None:
+            return False
+        if entry.state is State.RESTARTING or entry.returns:
+            return True
+        if not self.has_begun:
+            return not entry.is_dormant
+        if entry.operation is not None and name in entry.operation.to_start:
+            return True
+        due = [other.name for other in self.entries.values() if other.state is State.RESTARTING]
+        return self._is_revived(entry) and any(name in group(self._strategy, self.entries, other) for other in due)
+
+    def retire(self, names: Iterable[str]) -> None:
+        """No group restart starts these any more; a call that starts one brings it back."""
+        for name in names:
+            if entry := self.entries.get(name):
+                entry.is_dormant = True
+
     def _give_up(self, entry: Entry, exit: Exit, limit: str) -> None:
         entry.state = State.DOWN
         if entry.is_dynamic:
@@ -120,7 +141,8 @@ class Restarts(Operations):
         reason = Reason.GAVE_UP if self.is_booted else Reason.FAILED_TO_START
         culprits = ((entry.name, exit),)
         ages = self.budget.ages(self.now)
-        self._shut_down(End(reason=reason, culprits=culprits, limit=limit, restarts=ages))
+        used = ages[:-1] if limit == str(self.budget) else ages  # the one that is refused is not made
+        self._shut_down(End(reason=reason, culprits=culprits, limit=limit, restarts=used))
 
     def _look_at_auto_shutdown(self, entry: Entry, exit: Exit) -> None:
         """A child ended by itself and is not restarted. SEMANTICS section 7."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import assert_never
 
 from regrow._decisions.entries import Entry
 from regrow._specs.supervisor import AutoShutdown
@@ -20,3 +21,5 @@ def is_due(policy: AutoShutdown, entries: Iterable[Entry]) -> bool:
             return True
         case AutoShutdown.ALL_SIGNIFICANT:
             return not any(entry.spec.significant and entry.is_active for entry in entries)
+        case _:
+            assert_never(policy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import dropwhile
+from typing import assert_never
 
 from regrow._specs.supervisor import Strategy
 
@@ -17,3 +18,5 @@ def group(strategy: Strategy, names: Iterable[str], name: str) -> list[str]:
             return list(names)
         case Strategy.REST_FOR_ONE:
             return list(dropwhile(lambda other: other != name, names))
+        case _:
+            assert_never(strategy)

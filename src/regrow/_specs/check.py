@@ -94,7 +94,8 @@ def _parts(spec: Any) -> Iterator[tuple[Any, str]]:
         elif isinstance(value, tuple):
             for index, item in enumerate(value):
                 if _is_spec(item):
-                    yield item, f"/{item.name}" if field.name == "children" else f".{field.name}[{index}]"
+                    in_tree = field.name == "children" and hasattr(item, "name")
+                    yield item, f"/{item.name}" if in_tree else f".{field.name}[{index}]"
 
 
 def _is_spec(value: Any) -> bool:
@@ -103,11 +104,8 @@ def _is_spec(value: Any) -> bool:
 
 def _own_problems(spec: Any, place: str) -> Iterator[Problem]:
     for field in attrs.fields(type(spec)):
-        validator = field.metadata.get(_KEY)
-        if validator is None:
-            continue
         try:
-            validator(spec, field, getattr(spec, field.name))
+            field.metadata[_KEY](spec, field, getattr(spec, field.name))
         except (TypeError, ValueError) as error:
             yield Problem(f"{place}.{field.name}", str(error))
     combinations: Callable[[], Iterable[Problem]] = getattr(spec, "combinations", tuple)

@@ -111,6 +111,9 @@ class Exit:
     loss: str | None = attrs.field(default=None, kw_only=True, eq=False)
     """What was lost, if its reason is `LOST`: all children that were lost with it are one restart."""
 
+    left: tuple[str, ...] = attrs.field(default=(), kw_only=True, eq=False)
+    """The paths of what was stuck below it, if it was a supervisor: still there after the kill."""
+
     error: Exception | None = attrs.field(default=None, kw_only=True, eq=False)
     """The whole story, if it was a supervisor that gave up or failed to start."""
 

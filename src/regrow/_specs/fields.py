@@ -53,9 +53,10 @@ def to_tuple(value: Iterable[_T]) -> tuple[_T, ...]:
 
 def to_arguments(value: Iterable[str | PurePath]) -> tuple[str, ...]:
     """A command as a tuple of strings, paths among them written out."""
-    if isinstance(value, str):
-        return cast("tuple[str, ...]", value)  # for `arguments` to refuse
-    return tuple(str(item) if isinstance(item, PurePath) else item for item in to_tuple(value))
+    items: Any = to_tuple(value)
+    if not isinstance(items, tuple):
+        return cast("tuple[str, ...]", items)  # for `arguments` to refuse
+    return tuple(str(item) if isinstance(item, PurePath) else item for item in items)
 
 
 def to_text(value: str | PurePath | None) -> str | None:
