@@ -30,6 +30,7 @@ EX_UNAVAILABLE = 69
 
 
 @asynccontextmanager
+@trio.lowlevel.enable_ki_protection  # of these lines, not of the body: Ctrl-C comes there, or where this waits
 async def open_supervisor(
     spec: AnySupervisorSpec,
     *,

@@ -7,7 +7,7 @@ is not raised but travels as an `Exit`; it becomes an error only where it leaves
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +41,9 @@ class RegrowError(Exception):
     category: ClassVar[str] = "Internal"
     """`Resource`, `Configuration`, `Timeout` or `Internal`."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
 
 class InvalidSpecError(RegrowError, ValueError):
     """A spec, or a tree of them, cannot be run. Nothing was started.
@@ -58,9 +61,6 @@ class InvalidSpecError(RegrowError, ValueError):
         head = "invalid spec" if count == 1 else f"invalid spec, {count} problems"
         lines = [str(problem) for problem in self.problems]
         super().__init__(f"{head}: {lines[0]}" if count == 1 else "\n  ".join([f"{head}:", *lines]))
-
-    def __reduce__(self) -> tuple[type[InvalidSpecError], tuple[tuple[Problem, ...]]]:
-        return type(self), (self.problems,)
 
 
 class ProcessNotFoundError(RegrowError, LookupError):
@@ -230,3 +230,11 @@ class TooManyRestartsError(RegrowError):
 def _and(hint: str) -> str:
     """A hint as the end of a message, if there is one."""
     return f"; {hint}" if hint else ""
+
+
+def _rebuilt(kind: type[RegrowError], args: tuple[object, ...], facts: dict[str, object]) -> RegrowError:
+    """A copy, for pickling: an error is its message and its facts, however it was made."""
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(facts)
+    return error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import attrs
@@ -75,11 +74,7 @@ class ChildSpec:
     """The directory it starts in; `None`: ours."""
 
     env: Mapping[str, str] = attrs.field(
-        factory=lambda: MappingProxyType({}),
-        converter=fields.to_environment,
-        validator=fields.environment,
-        hash=False,
-        repr=lambda env: f"<{', '.join(env)}>",  # names only: values may be secrets
+        factory=fields.Environment, converter=fields.to_environment, validator=fields.environment
     )
     """Variables of its environment, merged over ours. The names are shown in events, the values never."""
 

@@ -6,9 +6,8 @@ import difflib
 import enum
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
-from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -64,10 +63,37 @@ def to_text(value: str | PurePath | None) -> str | None:
     return str(value) if isinstance(value, PurePath) else value
 
 
+class Environment(Mapping[str, str]):
+    """Variables that nobody changes any more: as plain as the rest of a spec, to be hashed, copied and sent."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[str, str] | None = None) -> None:
+        self._items = dict(items or {})
+
+    def __getitem__(self, name: str) -> str:
+        return self._items[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._items.items()))
+
+    def __reduce__(self) -> tuple[type[Environment], tuple[dict[str, str]]]:
+        return type(self), (self._items,)
+
+    def __repr__(self) -> str:
+        return f"<{', '.join(self._items)}>"  # names only: values may be secrets
+
+
 def to_environment(value: Mapping[str, str]) -> Mapping[str, str]:
     """A mapping that nobody changes any more."""
     try:
-        return MappingProxyType(dict(value))
+        return Environment(dict(value))
     except (TypeError, ValueError):
         return value  # for `environment` to refuse
 
@@ -84,7 +110,10 @@ def to_codes(value: Iterable[int] | int) -> frozenset[int]:
 
 def to_seconds(value: float) -> float:
     """An integer number of seconds as a float."""
-    return float(value) if type(value) is int else value
+    try:
+        return float(value) if type(value) is int else value
+    except OverflowError:  # an integer beyond all floats
+        return math.inf if value > 0 else -math.inf
 
 
 def to_seconds_or_none(value: float | None) -> float | None:
