@@ -108,7 +108,8 @@ class Restarts(Operations):
 
     def _bystanders(self, names: list[str], entry: Entry) -> list[str]:
         """Who is stopped for the restart of *entry*, in the order of the stops."""
-        return [name for name in reversed(names) if name != entry.name and not self.entries[name].is_dormant]
+        others = [self.entries[name] for name in reversed(names) if name != entry.name]
+        return [other.name for other in others if other.is_up or not other.is_dormant]
 
     def _is_revived(self, entry: Entry) -> bool:
         """Whether a group restart starts it: all but temporary ones, and those that nobody has ever started."""
