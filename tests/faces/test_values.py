@@ -88,3 +88,15 @@ def test_errors_are_also_what_python_calls_them():
     assert issubclass(exceptions.IoError, OSError)
     assert issubclass(exceptions.InvalidSpecError, ValueError)
     assert issubclass(exceptions.ProcessNotFoundError, LookupError)
+
+
+def test_an_environment_is_a_mapping():
+    assert CHILD.env["SECRET"] == "value"
+    assert list(CHILD.env) == ["SECRET"]
+    assert len(CHILD.env) == 1
+
+
+def test_a_number_beyond_all_floats_is_infinite():
+    assert ChildSpec(name="a", command=["x"], start_timeout=10**400).start_timeout == float("inf")
+    with pytest.raises(exceptions.InvalidSpecError, match="must be more than 0"):
+        ChildSpec(name="a", command=["x"], start_timeout=-(10**400))
