@@ -140,3 +140,14 @@ async def test_a_temporary_child_that_ends_while_it_is_removed_is_no_error(autoj
             await trio.sleep(0.5)
             launcher.newest("t").exit(0)
         assert tree.running() == ["c#1"]
+
+
+async def test_an_apply_that_is_cut_off_leaves_no_child_that_group_restarts_forget(autojump_clock):
+    launcher = FakeLauncher()
+    launcher.plan("c", Script(stop_takes=3.0))
+    async with opened(supervisor("a", "b", "c", strategy="one_for_all"), launcher) as tree:
+        with trio.move_on_after(1):
+            await tree.handle.apply(supervisor("b", strategy="one_for_all"))
+        await trio.sleep(10)
+        await tree.crash("b")
+        assert "a#2" in tree.running()

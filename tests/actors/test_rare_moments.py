@@ -221,6 +221,18 @@ async def test_who_waits_for_a_bystander_waits_until_it_is_back(autojump_clock):
         assert tree.running() == ["a#2", "b#2"]
 
 
+async def test_who_waits_for_a_bystander_is_woken_when_the_restart_is_cancelled(autojump_clock):
+    backoff = Backoff(initial=5, immediate=0)
+    async with opened(supervisor(child("a", backoff=backoff), "b", strategy="rest_for_one")) as tree:
+        tree.launcher.newest("a").exit(1)
+        await settle()
+        with trio.fail_after(3):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_expect_no_ready, tree.handle["b"].wait_ready)
+                await settle()
+                nursery.start_soon(tree.handle["a"].stop)
+
+
 async def test_who_waits_below_a_supervisor_in_its_backoff_waits_until_it_is_back(autojump_clock):
     inner = supervisor("x", name="inner", max_restarts=0, backoff=Backoff(initial=5, immediate=0))
     async with opened(supervisor(inner)) as tree:

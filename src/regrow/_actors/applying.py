@@ -21,15 +21,22 @@ async def apply(supervisor: Supervisor, spec: AnySupervisorSpec) -> list[RegrowE
     _check_kind(supervisor, spec)
     entries = supervisor.ledger.entries
     steps = plan({name: entry.spec for name, entry in entries.items()}, spec)
-    await supervisor.retire([*steps.removed, *steps.replaced])  # no group restart is to bring them back meanwhile
     was_up = {name for name in steps.replaced if entries[name].state is not State.DOWN}
+    await supervisor.retire(steps.stopped)  # no group restart is to bring them back meanwhile
+    try:
+        await _stop(supervisor, steps)
+        await supervisor.adopt(spec)
+        return [*await _start(supervisor, steps, was_up, spec), *await _descend(supervisor, steps, spec)]
+    finally:
+        supervisor.reinstate(steps.stopped)  # cut off, or at its end: what is still there is as any other
+
+
+async def _stop(supervisor: Supervisor, steps: Plan) -> None:
     for name in steps.removed:
         await _remove(supervisor, name)
     for name in reversed(steps.replaced):
         with suppress(ProcessNotFoundError):  # a temporary child that ended meanwhile
             await supervisor.ask(StopChild(name))
-    await supervisor.adopt(spec)
-    return [*await _start(supervisor, steps, was_up, spec), *await _descend(supervisor, steps, spec)]
 
 
 async def _remove(supervisor: Supervisor, name: str) -> None:

@@ -98,6 +98,8 @@ class Retire:
 
     names: tuple[str, ...]
     request: Request[None]
+    really: bool = True
+    """False: it does not come to that, they are as before."""
 
 
 @attrs.frozen

@@ -104,6 +104,10 @@ class Supervisor:
         request: Request[None] = Request()
         await self._have_done(Retire(tuple(names), request), request)
 
+    def reinstate(self, names: Iterable[str]) -> None:
+        """It did not come to that: they are as before."""
+        self.ref.tell(Retire(tuple(names), Request(), really=False))
+
     async def _have_done(self, message: Adopt | Respec | Retire, request: Request[None]) -> None:
         if not self.ref.tell(message):
             raise SupervisorEndedError(self.path, "apply")
@@ -153,6 +157,8 @@ class Supervisor:
         names = {name for order in orders if isinstance(name := getattr(order, "name", None), str)}
         if not isinstance(message, ShutDown | Adopt | Retire):
             names.add(message.name)
+        if orders and self.ledger.shares_restarts:
+            names.update(self.ledger.entries)  # whether one comes back depends on the others
         for name in names:
             self._stir(name)
 
@@ -184,8 +190,8 @@ class Supervisor:
                 self.ledger.respec(name, spec)
                 request.answer(None)
                 return []
-            case Retire(names, request):
-                self.ledger.retire(names)
+            case Retire(names, request, really):
+                self.ledger.retire(names, really=really)
                 request.answer(None)
                 return []
             case ShutDown():

@@ -43,6 +43,11 @@ class Plan:
     """Supervisors that stay, and apply their own new spec."""
 
     @property
+    def stopped(self) -> tuple[str, ...]:
+        """All that are stopped."""
+        return self.removed + self.replaced
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing would change, but perhaps the supervisor's own settings."""
         return not (self.removed or self.replaced or self.added or self.changed or self.nested)

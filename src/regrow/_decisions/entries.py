@@ -35,6 +35,9 @@ class Entry:
     is_dormant: bool = False
     """It does not start with its supervisor, and nobody has started it yet: group restarts leave it alone too."""
 
+    is_retired: bool = False
+    """It is about to be stopped for good, or to be given a new spec: group restarts leave it down meanwhile."""
+
     row: int = 0
     """How many attempts to restart it there were in a row."""
 

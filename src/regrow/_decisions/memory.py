@@ -35,6 +35,11 @@ class Memory:
             self.entries[child.name] = Entry(child, is_dormant=not child.autostart)
 
     @property
+    def shares_restarts(self) -> bool:
+        """Whether a restart is about siblings, too."""
+        return self._strategy is not Strategy.ONE_FOR_ONE
+
+    @property
     def _strategy(self) -> Strategy:
         return self.spec.strategy if isinstance(self.spec, SupervisorSpec) else Strategy.ONE_FOR_ONE
 

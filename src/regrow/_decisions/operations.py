@@ -56,7 +56,7 @@ class Operations(Memory):
             self._release(entry, operation)
             return
         entry.state = State.STARTING
-        entry.is_dormant = False
+        entry.is_dormant = entry.is_retired = False
         operation.starting.add(entry.name)
         self._orders.append(Start(entry.name))
 

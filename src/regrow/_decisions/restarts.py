@@ -112,8 +112,8 @@ class Restarts(Operations):
         return [other.name for other in others if other.is_up or not other.is_dormant]
 
     def _is_revived(self, entry: Entry) -> bool:
-        """Whether a group restart starts it: all but temporary ones, and those that nobody has ever started."""
-        return entry.spec.restart is not Restart.TEMPORARY and not entry.is_dormant
+        """Whether a group restart starts it: not if it is temporary, was never started, or is not wanted any more."""
+        return entry.spec.restart is not Restart.TEMPORARY and not entry.is_dormant and not entry.is_retired
 
     def is_coming_back(self, name: str) -> bool:
         """Whether the entry is going to be started without anybody asking: after a backoff, or with its group."""
@@ -129,11 +129,11 @@ class Restarts(Operations):
         due = [other.name for other in self.entries.values() if other.state is State.RESTARTING]
         return self._is_revived(entry) and any(name in group(self._strategy, self.entries, other) for other in due)
 
-    def retire(self, names: Iterable[str]) -> None:
-        """No group restart starts these any more; a call that starts one brings it back."""
+    def retire(self, names: Iterable[str], *, really: bool = True) -> None:
+        """No group restart starts these any more, until a call does; or, not *really*, they are as before."""
         for name in names:
             if entry := self.entries.get(name):
-                entry.is_dormant = True
+                entry.is_retired = really
 
     def _give_up(self, entry: Entry, exit: Exit, limit: str) -> None:
         entry.state = State.DOWN
