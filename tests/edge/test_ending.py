@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 from tests.edge.recorder import DAEMON, PATIENCE, SLEEPS, Life, is_alive, kill, python, sh, until, wait_dead
+from trio.testing import wait_all_tasks_blocked
 
 from regrow._edge import handle as handles
 from regrow._edge import strays
@@ -91,6 +92,27 @@ async def test_many_ends_at_once_are_all_seen(lab):
         life.controls.signal("SIGTERM")
     for life in lives:
         assert (await life.wait_exited()).signal == "SIGTERM"
+
+
+SEIZES = """
+import ctypes
+print(ctypes.CDLL(None).ptrace(0x4206, {pid}, 0, 0), flush=True)
+sys.stdin.read()
+"""
+
+
+async def test_a_body_that_a_debugger_holds_is_reaped_when_it_lets_go(lab):
+    life = await lab.launch(SLEEPS)
+    debugger = await lab.launch(python(SEIZES.format(pid=life.pid)), stdin="pipe")
+    await debugger.wait_printed(b"\n")
+    if debugger.stdout != b"0\n":
+        pytest.skip("nobody may be debugged here")
+    life.controls.signal("SIGKILL")
+    await until(lambda: not is_alive(life.pid))
+    await wait_all_tasks_blocked(0.01)  # it can be seen that it is dead, and not be reaped: nobody spins
+    assert not life.is_over
+    debugger.controls.close_stdin()
+    assert (await life.wait_exited()).signal == "SIGKILL"
 
 
 # -- a host application with ways of its own ---------------------------------------------------------------------------
@@ -291,6 +313,14 @@ def assert_gone(life: Life) -> None:
     """Whoever it has printed the pid of is gone, or a body that init has not collected yet."""
     for pid in life.stdout.split():
         assert not is_alive(int(pid))
+
+
+def test_a_leader_that_cannot_be_asked_may_have_company(monkeypatch):
+    def refuse(*args):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    assert strays.has_company(os.getpid())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can be asked")

@@ -7,11 +7,12 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 import trio
-from tests.edge.recorder import PATIENCE, SLEEPS, Lab, Life, is_there, kill, sh, until
+from tests.edge.recorder import DAEMON, PATIENCE, SLEEPS, Lab, Life, is_there, kill, python, sh, until
 from trio.testing import wait_all_tasks_blocked
 
 from regrow._edge import handle as handles
@@ -94,6 +95,15 @@ async def test_leaving_by_cancellation_ends_everything(launcher):
             await trio.sleep_forever()
     assert scope.cancelled_caught
     assert_ended(lives)
+
+
+async def test_leaving_does_not_wait_for_output_that_somebody_else_may_print(launcher):
+    async with launcher.open() as opened:
+        life = await Lab(opened).launch(python(*DAEMON, "print('late', flush=True)", "sys.stdin.read()"), stdin="pipe")
+        await life.wait_printed(b"late")
+        await until(lambda: not is_there(life.pid))
+        assert not life.is_over
+    assert (life.exited.code, life.exited.asked) == (0, False)
 
 
 async def test_opening_can_be_cancelled(launcher):
@@ -205,12 +215,15 @@ async def test_what_does_not_die_is_lost_and_holds_nobody(launcher, monkeypatch)
     kill(life.pid)  # the fixture sees whether it is reaped when the kernel lets go
 
 
-async def test_a_start_that_hangs_in_its_exec_is_ended_when_it_comes_back(launcher, monkeypatch):
+@pytest.mark.parametrize("close", [0.05, 5], ids=["after the launcher", "while its threads end"])
+async def test_a_start_that_hangs_in_its_exec_is_ended_when_it_comes_back(close, launcher, monkeypatch):
     monkeypatch.setattr(opening, "_END", 0.05)
-    monkeypatch.setattr("regrow._edge.tools._CLOSE", 0.05)
+    monkeypatch.setattr("regrow._edge.tools._CLOSE", close)
+    begun = threading.Event()
     spawned = []
 
     def spawn(order):
+        begun.set()
         time.sleep(0.5)  # a filesystem that hangs
         spawned.append(spawning.spawn(order))
         return spawned[0]
@@ -220,17 +233,19 @@ async def test_a_start_that_hangs_in_its_exec_is_ended_when_it_comes_back(launch
         lab = Lab(opened)
         life = lab.life()
         nursery.start_soon(lab.start, life, SLEEPS)
-        await trio.sleep(0.02)
+        await until(begun.is_set)
     assert life.refusal.refusal is Refusal.ENGINE
-    assert not spawned
+    assert bool(spawned) == (close > 1)
     await until(lambda: spawned and not is_there(spawned[0].handle.pid))
 
 
 def test_a_start_that_comes_back_when_the_whole_run_is_over_is_ended_too(launcher, monkeypatch):
     monkeypatch.setattr(opening, "_END", 0.05)
     monkeypatch.setattr("regrow._edge.tools._CLOSE", 0.05)
+    begun = threading.Event()
 
     def spawn(order):
+        begun.set()
         time.sleep(0.5)
         return spawning.spawn(order)
 
@@ -240,7 +255,7 @@ def test_a_start_that_comes_back_when_the_whole_run_is_over_is_ended_too(launche
         async with trio.open_nursery() as nursery, launcher.open() as opened:
             lab = Lab(opened)
             nursery.start_soon(lab.start, lab.life(), SLEEPS)
-            await trio.sleep(0.02)
+            await until(begun.is_set)
 
     trio.run(main)  # the fixtures see what is left
 

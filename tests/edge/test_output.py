@@ -132,7 +132,8 @@ async def test_inherited_output_comes_to_our_own(terminal):
     assert (life.stdout, life.stderr) == (b"out\n", b"err\n")
 
 
-async def test_a_slow_terminal_gets_everything(terminal):
+async def test_a_slow_terminal_gets_everything(terminal, monkeypatch):
+    monkeypatch.setattr(outlet, "_PATIENCE", PATIENCE)  # as slow as it may be
     life = await terminal.launch(children.floods(MUCH), output="inherit")
     assert await read(terminal.stdout, MUCH) == children.flood(MUCH)
     await life.wait_exited()
@@ -229,6 +230,18 @@ async def test_a_full_disk_is_a_gap(lab, monkeypatch):
     await has_gaps(await lab.launch(["/bin/cat"], stdin="pipe", output=to_file("/dev/full")))
 
 
+async def test_a_gap_at_the_end_is_told_although_the_place_takes_nothing_any_more(terminal):
+    os.close(terminal.stdout)
+    life = await terminal.launch(["/bin/cat"], output="inherit", stdin="pipe")
+    await life.controls.write_stdin(b"hello\n")
+    await until(lambda: terminal.opened._tools.outlets.stdout._broken_until)
+    await life.controls.write_stdin(b"again\n")
+    await life.wait_for(lambda: life.stdout == b"hello\nagain\n")
+    life.controls.close_stdin()
+    await life.wait_exited()
+    assert life.missed == 12
+
+
 async def has_gaps(life):
     """It prints what it is told, and nothing of it can be written: that is said, and said again."""
     with trio.fail_after(PATIENCE):
@@ -267,10 +280,10 @@ async def read(fd, size):
     """Exactly *size* bytes of a pipe, in a thread."""
 
     def read_all():
-        data = b""
+        data = bytearray()
         while len(data) < size and (more := os.read(fd, size - len(data))):
             data += more
-        return data
+        return bytes(data)
 
     with trio.fail_after(PATIENCE):
         return await trio.to_thread.run_sync(read_all, abandon_on_cancel=True)

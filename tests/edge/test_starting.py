@@ -10,16 +10,18 @@ import signal
 import sys
 import threading
 from functools import partial
+from pathlib import Path
 from random import Random
 
 import psutil
 import pytest
 import trio
 from tests.edge.conftest import descriptors
-from tests.edge.recorder import PATIENCE, SLEEPS, is_there, python, sh
+from tests.edge.recorder import PATIENCE, SLEEPS, Lab, is_there, python, sh
 from trio.testing import wait_all_tasks_blocked
 
 from regrow._edge import spawning
+from regrow._edge.local import LocalLauncher
 from regrow._specs.output import OutputPolicy
 from regrow._specs.protocol import Launched, Ready, Refusal
 from regrow._specs.stop import KILL
@@ -131,6 +133,19 @@ def refusals(tmp_path):
     ]
 
 
+async def test_a_program_without_its_loader_is_refused(lab, tmp_path):
+    loader = b"/lib64/ld-linux-x86-64.so.2"
+    content = Path("/bin/sleep").read_bytes()  # noqa: ASYNC240  it is small
+    if loader not in content:
+        pytest.skip("programs are loaded in another way here")
+    program = tmp_path / "program"
+    program.write_bytes(content.replace(loader, loader[:-1] + b"9"))
+    program.chmod(0o755)
+    life = await lab.launch([str(program), "1000"])
+    assert life.refusal.errno == errno.ENOENT
+    assert "program' is there, but not what has to run it: its loader" in life.refusal.why
+
+
 def to_file(name):
     return {"output": OutputPolicy(to="file", file=name)}
 
@@ -239,6 +254,20 @@ async def test_no_room_for_descriptors_is_not_the_fault_of_the_program(lab):
     assert len(refused) > 4
     assert {(life.refusal.refusal, life.refusal.errno) for life in refused} == {(Refusal.CAPACITY, errno.EMFILE)}
     assert descriptors() == before
+
+
+async def test_no_room_for_the_pidfd_ends_what_was_started(monkeypatch):
+    async with LocalLauncher().open() as opened:
+        lab = Lab(opened)
+        before = descriptors()
+
+        def refuse(pid):
+            raise OSError(errno.EMFILE, "too many")
+
+        monkeypatch.setattr(os, "pidfd_open", refuse)
+        life = await lab.launch(SLEEPS, stdin="pipe")
+        assert (life.refusal.refusal, life.refusal.errno) == (Refusal.CAPACITY, errno.EMFILE)
+        assert descriptors() == before
 
 
 async def test_no_memory_is_not_the_fault_of_the_program(lab, monkeypatch):

@@ -15,6 +15,7 @@ from tests.edge.recorder import PATIENCE, SLEEPS, is_alive, is_there, kill, pyth
 from trio.testing import wait_all_tasks_blocked
 
 from regrow._edge import handle as handles
+from regrow._specs.check import leniently
 from regrow._specs.protocol import Stuck
 from regrow._specs.stop import KILL, CloseStdin, Run, Signal, Stop
 from regrow.testing import children
@@ -97,6 +98,15 @@ async def test_steps_are_taken_in_order_each_after_the_wait_of_the_one_before(la
     assert trio.current_time() - begun >= 0.3
     assert life.stdout == b"armed\n15\nEND\n1\n"
     assert (life.exited.signal, life.exited.killed) == ("SIGUSR1", False)
+
+
+async def test_a_signal_that_this_system_does_not_have_is_passed_over(lab):
+    with leniently():  # as in a spec that comes from another system
+        ladder = Stop(steps=(Signal("SIGBREAK", wait=PATIENCE), Signal("SIGUSR1", wait=PATIENCE)))
+    life = await lab.launch(SLEEPS)
+    with trio.fail_after(PATIENCE / 2):
+        await life.controls.stop(ladder)
+    assert life.exited.signal == "SIGUSR1"
 
 
 async def test_without_steps_and_without_grace_the_kill_comes_at_once(lab):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import trio
 from trio.lowlevel import enable_ki_protection
 
-BATCH = 32
+BATCH = 16
 """How many callbacks run in a row before other tasks have their turn. The kernel takes the ready ones in turn."""
 
 

@@ -18,6 +18,7 @@ from regrow._edge.handle import Handle
 from regrow._edge.spawner import Answer, Spawner
 from regrow._edge.spawning import Order, Spawned, spawn
 from regrow._edge.waiting import Deaths
+from regrow._specs.protocol import NotLaunched, Refusal
 
 
 class Errand:
@@ -34,12 +35,18 @@ class Errand:
 
     def begin(self, order: Order) -> None:
         """Start it."""
-        self._spawner.submit(partial(spawn, order), self._spawned)
+        self._spawner.submit(partial(self._work, order), self._spawned)
 
     def end(self) -> None:
         """Kill it, group and all, if it is not over."""
         self._is_unwanted = True
         self._kill()
+
+    def _work(self, order: Order) -> Answer:
+        """In a spawner thread."""
+        if self._is_unwanted:
+            return NotLaunched(refusal=Refusal.REVOKED, why="its step is over")
+        return spawn(order)
 
     def _spawned(self, answer: Answer) -> None:
         if not isinstance(answer, Spawned):

@@ -25,7 +25,6 @@ from regrow._specs.stop import KILL
 
 _REVOKE = KILL.longest + 2.0  # seconds: the kill, and what may hang before it and after it
 _END = 8.0  # seconds until a process that does not die is left to itself when the launcher ends
-
 _CLOSE = 10.0  # seconds for threads that hang; each has a shorter bound of its own
 
 
@@ -70,11 +69,10 @@ class OpenLocal:
     @enable_ki_protection
     async def launch(self, key: Key, spec: ChildSpec, report: Report) -> Process | NotLaunched:
         """Start *spec* as *key*; return when its program runs, or why it does not."""
-        await trio.lowlevel.checkpoint()
-        if self._is_ending:
-            return NotLaunched(refusal=Refusal.ENGINE, why="the launcher is closed")
-        if not self._keys.claim(key):
-            return NotLaunched(refusal=Refusal.REVOKED, why=f"{key} was revoked, or used before")
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if refusal := self._refuse(key):
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return refusal
         request = Request(key=key, spec=spec, report=report, since=trio.current_time())
         start = Start(self._tools, request, self._started, self._gone)
         self._starts[key] = start
@@ -82,6 +80,14 @@ class OpenLocal:
         await start.done.wait()  # who cancels this, or closes us, leaves the start to itself; who revokes ends it
         assert start.answer is not None
         return start.answer
+
+    def _refuse(self, key: Key) -> NotLaunched | None:
+        """Use *key* up, or say why it cannot be used."""
+        if self._is_ending:
+            return NotLaunched(refusal=Refusal.ENGINE, why="the launcher is closed")
+        if not self._keys.claim(key):
+            return NotLaunched(refusal=Refusal.REVOKED, why=f"{key} was revoked, or used before")
+        return None
 
     @enable_ki_protection
     async def revoke(self, key: Key) -> None:
@@ -125,7 +131,7 @@ class OpenLocal:
                     self._end_all()
                     await self._empty.wait()
         finally:
-            for start in self._starts.values():
+            for start in self._starts.values():  # nobody takes its answer any more once the tools are closed, below
                 start.give_up()
             for process in tuple(self._processes.values()):
                 process.give_up(_END)

@@ -34,7 +34,7 @@ RESERVE = 4096
 
 _FULL = LIMIT - 128 * 1024  # above it, whoever can wait does
 _ROOM = LIMIT // 2  # at or below it, there is room again
-_PATIENCE = 0.1  # seconds that a child may be held up, once, by a place that gets stuck
+_PATIENCE = 0.25  # seconds that a child may be held up, once, by a place that gets stuck
 _FLUSH = 1.0  # seconds that all writing may take in the end
 _BROKEN = 1.0  # seconds until a place that failed is tried again
 

@@ -9,6 +9,7 @@ assert sys.platform != "win32"
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 
 import attrs
 
@@ -49,6 +50,12 @@ class Request:
         )
 
     def _environment(self) -> dict[str, str]:
-        ours = os.environ if self.spec.inherit_env else {}
+        ours = _our_environment() if self.spec.inherit_env else {}
         who = {"REGROW_PATH": self.key.path, "REGROW_INCARNATION": str(self.key.incarnation)}
         return {**ours, **self.spec.env, **who}
+
+
+def _our_environment() -> dict[str, str]:
+    while True:
+        with suppress(KeyError):  # another thread has just removed a variable
+            return dict(os.environ)

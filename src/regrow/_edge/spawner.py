@@ -51,13 +51,11 @@ class Spawner:
                 self._grow()
 
     async def close(self) -> None:
-        """End the threads, when they have done what was submitted. After it, also cut short, answers are discarded."""
-        try:
-            for _ in self._threads:
-                self._orders.put(None)
-            await self._all_ended.wait()
-        finally:
-            self._is_closed = True
+        """End the threads, when they have done what was submitted. From now on, nobody wants an answer."""
+        self._is_closed = True
+        for _ in self._threads:
+            self._orders.put(None)
+        await self._all_ended.wait()
 
     def _grow(self) -> None:
         thread = Thread(target=self._serve, name="regrow spawner", daemon=True)

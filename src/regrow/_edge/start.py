@@ -36,7 +36,6 @@ class Start:
     ) -> None:
         self._tools = tools
         self._request = request
-        self._order = request.order(with_pidfd=tools.with_pidfd)
         self._when_done = when_done
         self._when_gone = when_gone
         self._tries = 0
@@ -63,7 +62,8 @@ class Start:
         """In a spawner thread."""
         if self.is_revoked:
             return NotLaunched(refusal=Refusal.REVOKED, why=f"{self.key} was revoked")
-        return spawn(self._order)
+        # The order is made here, not when it is asked for: a thousand environments in a queue are some megabytes.
+        return spawn(self._request.order(with_pidfd=self._tools.with_pidfd))
 
     def _take(self, answer: Answer) -> None:
         """Back on trio's thread, protected from KeyboardInterrupt: nothing gets lost between the spawn and this."""

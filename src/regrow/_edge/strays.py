@@ -73,12 +73,17 @@ class _Case:
     until: float
     seen: set[int] = attrs.field(factory=set[int])
 
+    def kill(self) -> None:
+        """Kill who is left, as far as that is allowed."""
+        with suppress(PermissionError):
+            self.leader.send_group(signal.SIGKILL)
+
 
 class Strays:
     """Ends what is left of groups, all in one task."""
 
-    def __init__(self, limiter: trio.CapacityLimiter) -> None:
-        self._limiter = limiter
+    def __init__(self) -> None:
+        self._limiter = trio.CapacityLimiter(1)  # its own: the ends of processes must not wait for anybody's threads
         self._cases: dict[int, _Case] = {}
         self._pause = _FIRST
         self._news = trio.Event()
@@ -101,7 +106,12 @@ class Strays:
             if not self._cases:
                 self._news = trio.Event()
                 await self._news.wait()
-            found = await trio.to_thread.run_sync(members, tuple(self._cases), limiter=self._limiter)
+            try:
+                found = await trio.to_thread.run_sync(members, tuple(self._cases), limiter=self._limiter)
+            except (OSError, RuntimeError):  # no descriptor or no thread to look with: kill, and count nobody
+                found = {group: set[int]() for group in self._cases}
+                for case in self._cases.values():
+                    case.kill()
             for group, alive in found.items():
                 self._judge(self._cases[group], alive)
             if self._cases:
@@ -111,8 +121,7 @@ class Strays:
     def _judge(self, case: _Case, alive: set[int]) -> None:
         case.seen |= alive
         if alive and trio.current_time() < case.until:
-            with suppress(PermissionError):
-                case.leader.send_group(signal.SIGKILL)
+            case.kill()
         else:
             del self._cases[case.leader.pid]
             case.done(len(case.seen - alive))

@@ -24,7 +24,7 @@ from regrow._edge.waiting import Deaths
 _Args = TypeVarTuple("_Args")
 _T = TypeVar("_T")
 
-_LOOKS = 4  # how many threads look at the machine at once: for samples, and for strays
+_LOOKS = 4  # how many threads look at processes at once
 _LOOK = 5.0  # seconds that a look at a process may take
 _CLOSE = 2.0  # seconds that a thread has that is stuck in an exec; then it is left to itself
 
@@ -38,7 +38,7 @@ class Tools:
         self.limiter = trio.CapacityLimiter(_LOOKS)
         self.reactor = make_reactor(tuning)
         self.deaths = Deaths(self.reactor)
-        self.strays = Strays(self.limiter)
+        self.strays = Strays()
         self.spawner = Spawner()
         self.outlets = Outlets(tuning, self.start_soon)
         self._nursery: trio.Nursery | None = None
