@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from random import Random
 
 import trio
@@ -97,8 +97,9 @@ def run(
     if threading.current_thread() is not threading.main_thread():
         raise InvalidStateError(spec.name, "run", "not in the main thread", "use open_supervisor in a trio of your own")
     code, errors = trio.run(run_to_end, spec, launcher, sinks)
-    for error in errors:
-        sys.stderr.write(f"regrow: {error}\n")
+    with suppress(OSError, AttributeError):  # nobody there to read it: the exit code says it all the same
+        for error in errors:
+            sys.stderr.write(f"regrow: {error}\n")
     return code
 
 

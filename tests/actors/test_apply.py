@@ -7,7 +7,7 @@ import trio
 from tests.actors.helpers import child, opened, supervisor
 
 from regrow import DynamicSpec
-from regrow.exceptions import InvalidStateError, StartFailedError
+from regrow.exceptions import InvalidSpecError, InvalidStateError, StartFailedError
 from regrow.testing import FakeLauncher, Script, children
 
 
@@ -26,7 +26,7 @@ async def test_only_what_differs_is_touched_and_the_new_order_is_the_order(autoj
         assert tree.take() == [
             *["stopping c", "c stopped", "ChildDeleted c"],
             *["stopping b", "b stopped"],
-            "SpecApplied .",
+            *["SpecApplied .", "ChildAdded new"],
             *["started new#1", "ready new", "started b#2", "ready b"],
         ]
         assert [status.name for status in tree.handle.status().children] == ["new", "b", "a"]
@@ -50,6 +50,7 @@ async def test_nested_supervisors_apply_their_own(autojump_clock):
         assert words == [
             "SpecApplied .",
             *["stopping inner/y", "inner/y stopped", "ChildDeleted inner/y", "SpecApplied inner"],
+            "ChildAdded inner/z",
             *["started inner/z#1", "ready inner/z"],
         ]
 
@@ -151,3 +152,11 @@ async def test_an_apply_that_is_cut_off_leaves_no_child_that_group_restarts_forg
         await trio.sleep(10)
         await tree.crash("b")
         assert "a#2" in tree.running()
+
+
+async def test_a_spec_that_its_supervisor_cannot_have_is_refused_and_harms_nobody(autojump_clock):
+    async with opened(supervisor(supervisor("x", name="inner"))) as tree:
+        bad = supervisor("y", name="inner", restart="transient", significant=True)
+        with pytest.raises(InvalidSpecError, match="auto_shutdown"):
+            await tree.handle.supervisor("inner").apply(bad)
+        assert tree.running() == ["inner/x#1"]

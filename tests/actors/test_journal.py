@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import trio
 
-from regrow._actors.journal import Journal
-from regrow.events import ChildAdded, ChildDeleted, EventsMissed, SinkRemoved
+from regrow._actors.journal import MOST_TEXT, Journal
+from regrow.abc import Stream
+from regrow.events import ChildAdded, ChildDeleted, ChildOutput, EventsMissed, SinkRemoved
 
 
 def paths(journal: Journal) -> list[str]:
@@ -128,3 +129,14 @@ async def test_a_watcher_leaves_nothing_behind_and_looks_only_at_its_path():
         await trio.testing.wait_all_tasks_blocked()
         assert looked == [1]
         journal.end()
+
+
+async def test_the_journal_is_bounded_in_what_children_printed_too():
+    journal = Journal(size=1000)
+    line = "x" * (MOST_TEXT // 4)
+    for _ in range(10):
+        journal.announce(ChildOutput("a", 1, Stream.STDOUT, line))
+    assert len(journal._events) == 4
+    assert (await anext(journal.events(1))) == EventsMissed(".", 6)
+    journal.announce(ChildOutput("a", 1, Stream.STDOUT, line * 9))
+    assert len(journal._events) == 1

@@ -137,6 +137,31 @@ async def test_a_broken_supervisor_leaves_nothing_behind_and_its_error_goes_up(a
     assert not tree.launcher.running
 
 
+async def test_calls_that_a_broken_supervisor_has_taken_are_answered(autojump_clock, monkeypatch):
+    def broken(self, name, exit, now):
+        raise OurError("a bug of ours")
+
+    launcher = FakeLauncher()
+    launcher.plan("inner/a", Script(stop_takes=100))
+    async with opened(
+        supervisor(supervisor(child("a", stop=200), "b", name="inner"), max_restarts=5), launcher
+    ) as tree:
+        with trio.fail_after(500):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_expect_ended, tree.handle["inner/a"].stop)
+                await settle()
+                with monkeypatch.context() as patch:
+                    patch.setattr(Ledger, "on_gone", broken)
+                    launcher.newest("inner/b").exit(1)
+                    await settle()
+        await tree.handle.stop()
+
+
+async def _expect_ended(call):
+    with pytest.raises(SupervisorEndedError):
+        await call()
+
+
 async def test_keyboard_interrupt_in_the_body_stops_everything_first(autojump_clock):
     with pytest.raises(KeyboardInterrupt):
         async with opened(supervisor("a")) as tree:

@@ -75,3 +75,10 @@ def test_no_byte_is_lost_on_the_way(chunks):
     lines = [line for chunk in chunks for line in tail.feed(chunk)] + tail.finish()
     text = b"".join(chunks).decode("utf-8", "replace")
     assert [line.rstrip("\r") for line in text.removesuffix("\n").split("\n")] == lines or not text
+
+
+def test_no_lines_are_no_lines():
+    tail = Tail(OutputPolicy())
+    tail.feed(b"one\ntwo\n")
+    assert tail.lines(0) == ()
+    assert tail.lines(9) == ("one", "two")

@@ -93,8 +93,10 @@ class Supervisor:
         for entry in self.entries[:]:
             if entry.spec.autostart and not self.start(entry):
                 self.stop_all()
-                return self.tell("failed", self.path) and False
-        return self.tell("up", self.path)
+                self.tell("failed", self.path)
+                return False
+        self.tell("up", self.path)
+        return True
 
     def start(self, entry: Entry) -> bool:
         """Start the child of *entry*; whether it is ready then."""
@@ -102,7 +104,8 @@ class Supervisor:
         entry.is_dormant, entry.retry = False, None
         entry.life += 1
         if isinstance(entry.spec, ChildSpec):
-            is_ready = self.launch(path)
+            is_ready = not self.tree.fails(path)
+            self.tell("start" if is_ready else "failed", path)
         else:
             entry.below = Supervisor(self.tree, path, entry.spec, partial(self.hear, entry))
             is_ready = entry.below.boot()
@@ -111,11 +114,6 @@ class Supervisor:
         entry.state = UP if entry.is_alive else DOWN
         self.forget_if(is_ready and not entry.is_alive and self.is_forgotten_when_down(entry), entry)
         return is_ready
-
-    def launch(self, path: str) -> bool:
-        if self.tree.fails(path):
-            return self.tell("failed", path) and False
-        return self.tell("start", path)
 
     # Section 3: what an exit means.
 
@@ -275,10 +273,6 @@ class Supervisor:
         self.entries.remove(entry)
         return "ok"
 
-    def spec_of(self, name: str) -> AnySpec | str:
-        entry = self.find(name)
-        return "not_found" if entry is None else entry.spec
-
     def which_children(self) -> list[tuple[str, str]]:
         return [(entry.spec.name, entry.state) for entry in reversed(self.entries)]
 
@@ -300,6 +294,5 @@ class Supervisor:
         if is_forgotten:
             self.entries.remove(entry)
 
-    def tell(self, *event: str) -> bool:
+    def tell(self, *event: str) -> None:
         self.tree.trace.append(event)
-        return True

@@ -46,7 +46,7 @@ def shown(spec: AnySpec) -> str:
 
 BUDGETS = st.sampled_from([0, 1, 2, 3, 4, 8])
 WINDOWS = st.sampled_from([2.0, 5.0, float("inf")])
-SHUTDOWNS = st.sampled_from([AutoShutdown.NEVER, AutoShutdown.NEVER, *AutoShutdown])
+SHUTDOWNS = st.sampled_from([AutoShutdown.NEVER, *AutoShutdown])
 RESTARTS = st.sampled_from([Restart.PERMANENT, *Restart])
 BACKOFFS = st.sampled_from(
     [
@@ -73,7 +73,7 @@ def entries(draw: st.DrawFn, shutdown: AutoShutdown) -> dict[str, Any]:
     restart = draw(RESTARTS)
     may_be_significant = shutdown is not AutoShutdown.NEVER and restart is not Restart.PERMANENT
     significant = may_be_significant and draw(st.booleans())
-    return {"restart": restart, "significant": significant, "autostart": draw(st.integers(0, 9)) < 9}
+    return {"restart": restart, "significant": significant, "autostart": draw(st.integers(0, 4)) < 4}
 
 
 @st.composite

@@ -23,7 +23,7 @@ from regrow._specs.exit import Reason
 from regrow._specs.supervisor import DynamicSpec, SupervisorSpec, join
 
 CALLS: st.SearchStrategy[Callable[[str], Call]] = st.sampled_from([StartNamed, StopChild, RestartChild, DeleteChild])
-REASONS = st.sampled_from([Reason.CRASHED, Reason.CRASHED, Reason.HUNG, Reason.LOST, Reason.NORMAL])
+REASONS = st.sampled_from([Reason.CRASHED, Reason.HUNG, Reason.LOST, Reason.NORMAL, Reason.NORMAL])
 
 
 class Plan:

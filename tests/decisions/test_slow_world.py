@@ -76,6 +76,19 @@ class SlowWorld(RuleBasedStateMachine):
             for node in self.world.top.nodes():
                 self.world.withdraw(asked, node.path)
 
+    @rule(data=st.data())
+    @precondition(lambda self: self.is_up)
+    def a_supervisor_is_never_deaf(self, data: st.DataObject) -> None:
+        node = data.draw(st.sampled_from(list(self.world.top.nodes())))
+        while node.mailbox:
+            self.world.read(node)
+        names = [*self.independent(node), "nobody"] if node.is_alive else []
+        for name in names:
+            asked = self.world.ask(DeleteChild(name), node.path)
+            self.world.read(node)
+            refusal = "not_found" if name == "nobody" else "running"
+            assert asked.answer == ("ended" if node.ledger.end else refusal)
+
     @rule(seconds=st.sampled_from([0.5, 2.0, 6.0]))
     @precondition(lambda self: self.is_up)
     def time_passes(self, seconds: float) -> None:
@@ -194,6 +207,15 @@ class SlowWorld(RuleBasedStateMachine):
                 ("ended well", partial(world.ended, path, Reason.NORMAL)),
             ]
         return []
+
+    def independent(self, node: Node) -> list[str]:
+        """The children that are up, and that nothing that is under way concerns."""
+        ledger = node.ledger
+        if ledger.end is not None:
+            return []
+        concerned = {name for item in ledger._waiting for name in ledger._scope(item)}
+        entries = [entry for name, entry in ledger.entries.items() if name not in concerned]
+        return [entry.name for entry in entries if entry.operation is None and entry.state is State.READY]
 
     def request(self, data: st.DataObject, node: Node) -> Call:
         dice = data.draw(st.integers(0, 5))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
+from math import inf
 from random import Random
 from typing import TypeAlias
 
@@ -81,6 +82,8 @@ class Node:
         self.end: End | None = None
         self.exit: Exit | None = None
         self.ready_at: float | None = None
+        self.last_stop = inf
+        """The place of the child that was stopped last, when all are."""
 
     @property
     def is_alive(self) -> bool:
@@ -159,6 +162,7 @@ class World(ABC):
                 case verdicts.Start(name):
                     self._start(node, name)
                 case verdicts.Stop(name):
+                    self._check_order(node, name)
                     self.stop(node.children[name])
                 case verdicts.Wait(name, delay, token):
                     assert name not in node.waits, f"two waits for {name}"
@@ -179,6 +183,13 @@ class World(ABC):
                     self._ended(node, order)
                 case _:
                     pass
+
+    def _check_order(self, node: Node, name: str) -> None:
+        """A supervisor that ends stops its children in reverse start order."""
+        if node.ledger.end is not None:
+            place = list(node.ledger.entries).index(name)
+            assert place < node.last_stop, f"{name} is stopped after one that started before it"
+            node.last_stop = place
 
     def _start(self, node: Node, name: str) -> None:
         before = node.children.get(name)

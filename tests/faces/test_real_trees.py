@@ -168,6 +168,14 @@ async def test_input_reaches_the_program_and_closing_it_stops_it_politely():
     assert (exit.reason, exit.code, exit.killed) == ("stopped", 0, False)
 
 
+async def test_children_that_never_stop_printing_make_nobody_deaf():
+    """Lines that become events cost time each; four floods of them once kept a restart waiting for ten seconds."""
+    loud = [child(f"loud{number}", ["yes"], output="events", stop="kill") for number in range(4)]
+    async with open_supervisor(tree(*loud, "quiet"), sinks=[]) as supervisor:
+        with trio.fail_after(5):
+            await supervisor["quiet"].restart()
+
+
 async def test_the_environment_says_who_it_is():
     names = ["REGROW_PATH", "REGROW_INCARNATION", "MINE"]
     shows = child("shows", children.prints_environment(names), env={"MINE": "yes"}, ready=Completes())

@@ -11,7 +11,11 @@ import trio
 
 from regrow._decisions.statistics import Counters
 from regrow._specs.event import Event, EventsMissed, SinkRemoved
+from regrow._specs.exit import Exit
 from regrow._specs.protocol import Sink
+
+MOST_TEXT = 8 * 1024 * 1024
+"""How many characters the events that are kept may have, in what children printed."""
 
 
 class Journal:
@@ -22,7 +26,9 @@ class Journal:
         self.has_ended = False
         self.last = 0
         """The number of the newest event."""
-        self._events: deque[Event] = deque(maxlen=size)
+        self._events: deque[Event] = deque()
+        self._size = size
+        self._weight = 0
         self._sinks = list(sinks)
         self._readers = trio.lowlevel.ParkingLot()
         self._watchers: dict[str, trio.lowlevel.ParkingLot] = {}
@@ -33,7 +39,7 @@ class Journal:
         """Number *event*, keep it, and tell everybody. What a sink announces itself is told after this one."""
         self.last += 1
         event = attrs.evolve(event, seq=self.last, at=trio.current_time(), time=time.time())
-        self._events.append(event)
+        self._keep(event)
         self.counters.add(event)
         self._fresh.append(event)
         self._readers.unpark_all()
@@ -94,6 +100,12 @@ class Journal:
             return EventsMissed(".", oldest - number, seq=oldest - 1, at=trio.current_time(), time=time.time())
         return self._events[number - self.last - 1]
 
+    def _keep(self, event: Event) -> None:
+        self._events.append(event)
+        self._weight += _weight(event)
+        while len(self._events) > self._size or (self._weight > MOST_TEXT and len(self._events) > 1):
+            self._weight -= _weight(self._events.popleft())
+
     def _tell_sinks(self) -> None:
         if self._is_announcing:
             return
@@ -113,6 +125,13 @@ class Journal:
             self._sinks.remove(sink)
             name = getattr(sink, "__qualname__", type(sink).__qualname__)
             self.announce(SinkRemoved(".", name, f"{type(error).__name__}: {error}"))
+
+
+def _weight(event: Event) -> int:
+    """The characters of it that a child has printed: the only part that may be large."""
+    exit: Exit | None = getattr(event, "exit", None)
+    tail = sum(map(len, exit.tail)) if exit is not None else 0
+    return tail + len(getattr(event, "line", ""))
 
 
 class EventStream:

@@ -44,7 +44,7 @@ class Tail:
         lines = [_text(line) for line in self._lines]
         if self._rest:
             lines.append(_text(bytes(self._rest)))
-        return tuple(lines if count is None else lines[-count:])
+        return tuple(lines if count is None else lines[max(0, len(lines) - count) :])
 
     def _keep(self, lines: list[bytes]) -> None:
         for line in lines[-self._max_lines :] if self._max_lines else ():

@@ -111,19 +111,21 @@ class Process:
             self._tell(Gone(self.spec.name, exit))
 
     async def _live(self) -> Exit:
+        refused: NotLaunched | None = None
         try:
             with self._scope:
                 answer = await self._launch()
                 if isinstance(answer, NotLaunched):
-                    return _not_launched(answer)
-                self.running = answer
-                await self._over.wait()
+                    refused = answer
+                else:
+                    self.running = answer
+                    await self._over.wait()
         finally:  # also when the task is cancelled: its supervisor has broken down
             with trio.CancelScope(shield=True):  # bounded by the ladder and by `revoke`
                 await self._end()
         if not self._gone.is_set() and self.pid is not None:
             await self._wait_for_stuck()
-        return self._judge()
+        return self._judge() if refused is None else _not_launched(refused, self.pid)
 
     async def _launch(self) -> RunningProcess | NotLaunched:
         """Ask for the start, for as long as a start may take: a file system may never answer."""
@@ -272,12 +274,13 @@ def _unknown(terminal: Exited) -> str:
     return "" if is_known else "its exit status was taken by other code of this program"
 
 
-def _not_launched(answer: NotLaunched) -> Exit:
+def _not_launched(answer: NotLaunched, pid: int | None) -> Exit:
     if answer.refusal is Refusal.REVOKED:
         return Exit(Reason.STOPPED)
     return Exit(
         Reason.FAILED_TO_START,
         why=answer.why,
         errno=answer.errno,
+        pid=pid,
         was_refused=answer.refusal in {Refusal.CAPACITY, Refusal.ENGINE},
     )

@@ -61,6 +61,7 @@ class Supervisor:
         self._mailbox: Mailbox[Message] = Mailbox()
         self._nursery: trio.Nursery
         self._waits: dict[str, trio.CancelScope] = {}
+        self._unanswered: set[Ask] = set()
 
     @property
     def ref(self) -> Ref[Message]:
@@ -128,7 +129,7 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001  # a mistake of ours: the nursery has ended all children by now
             self.exit = Exit(Reason.CRASHED, why="its supervisor broke down", error=error)
         finally:
-            self._dismiss(self._mailbox.close())
+            self._dismiss([*self._unanswered, *self._mailbox.close()])
         self._finish()
 
     def _finish(self) -> None:
@@ -152,6 +153,8 @@ class Supervisor:
     # -- receive, decide ---------------------------------------------------------------------------------------------
 
     def _handle(self, message: Message) -> None:
+        if isinstance(message, Ask):
+            self._unanswered.add(message)
         orders = self._decide(message, trio.current_time())
         self._do(orders)
         names = {name for order in orders if isinstance(name := getattr(order, "name", None), str)}
@@ -211,10 +214,10 @@ class Supervisor:
         return orders
 
     def _adopt(self, message: Adopt) -> list[Verdict]:
-        self.ledger.adopt(message.spec)
+        orders = self.ledger.adopt(message.spec)
         self._announce(events.SpecApplied(self.path))
         message.request.answer(None)
-        return []
+        return orders
 
     # -- do ----------------------------------------------------------------------------------------------------------
 
@@ -290,6 +293,7 @@ class Supervisor:
 
     def _reply(self, ask: object, error: Exception | None) -> None:
         assert isinstance(ask, Ask)
+        self._unanswered.discard(ask)
         if error is not None:
             ask.request.refuse(error)
             return

@@ -16,7 +16,7 @@ from regrow._decisions.calls import DeleteChild, RestartChild, StartChild, StopC
 from regrow._specs.check import Problem
 from regrow._specs.child import ChildSpec
 from regrow._specs.status import AnyStatus, ChildCount, SupervisorStatus
-from regrow._specs.supervisor import AnySpec, AnySupervisorSpec, DynamicSpec, join
+from regrow._specs.supervisor import AnySpec, AnySupervisorSpec, DynamicSpec, child_problems, join
 from regrow.exceptions import InvalidSpecError, InvalidStateError, ProcessNotFoundError
 
 
@@ -128,6 +128,8 @@ class SupervisorHandle(Handle):
         """
         actor = self._live()
         actor.tree.check(spec, self.path)
+        if self.path != "." and (found := list(child_problems(self._find()[0].ledger.spec, spec))):
+            raise InvalidSpecError([attrs.evolve(one, place=self.path) for one in found])
         errors = await applying.apply(actor, spec)
         await self._tell_those_above(spec)
         if errors:

@@ -24,7 +24,7 @@ from regrow._decisions.management import Management
 from regrow._decisions.operation import Boot, Bounce, Operation
 from regrow._decisions.restarts import Restarts
 from regrow._decisions.strategy import group
-from regrow._decisions.verdicts import End, Verdict
+from regrow._decisions.verdicts import Add, End, Verdict
 from regrow._decisions.waiting import Asked, Due, Ended, Failed, Item, Returned
 from regrow._specs.child import ChildSpec
 from regrow._specs.exit import Exit, Reason
@@ -118,18 +118,21 @@ class Ledger(Management, Restarts):
         self._shut_down(End(reason=Reason.STOPPED))
         return self._decided()
 
-    def adopt(self, spec: AnySupervisorSpec) -> None:
+    def adopt(self, spec: AnySupervisorSpec) -> list[Verdict]:
         """Take over *spec*: its settings, the specs of entries that stay, its order; new entries are down."""
         self.spec = spec
         self.budget.max_restarts, self.budget.window = spec.max_restarts, spec.window
         if not isinstance(spec, SupervisorSpec):
-            return
+            return []
         old, self.entries = self.entries, {}
+        known = set(old)
         for child in spec.children:
             entry = old.pop(child.name, None) or Entry(child, is_dormant=not child.autostart)
             entry.spec = child
             self.entries[child.name] = entry
+        new = [Add(child.name) for child in spec.children if child.name not in known]
         self.entries |= old  # what could not be deleted comes last
+        return [*new]
 
     def respec(self, name: str, spec: AnySupervisorSpec) -> None:
         """Keep *spec* for the next incarnation of the supervisor *name*; nothing is started or stopped by that."""

@@ -8,13 +8,17 @@ import sys
 assert sys.platform == "linux"
 
 import select
+import time
 from collections.abc import Callable
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
 BATCH = 16
-"""How many callbacks run in a row before other tasks have their turn. The kernel takes the ready ones in turn."""
+"""How many callbacks run in a row, at most, before other tasks have their turn."""
+
+SPELL = 0.003
+"""Seconds after which no further callback is begun in such a row; those that are ready stay so."""
 
 
 class EpollReactor:
@@ -40,10 +44,20 @@ class EpollReactor:
         """Serve all descriptors."""
         while True:
             await trio.lowlevel.wait_readable(self._epoll.fileno())
-            for fd, _ in self._epoll.poll(0, BATCH):
-                call = self._calls.get(fd)  # none, if a call before it in this batch has unwatched it
-                if call is not None:
-                    call()
+            until = time.perf_counter() + SPELL
+            for _ in range(BATCH):
+                if not self._serve_one() or time.perf_counter() > until:
+                    break
+
+    def _serve_one(self) -> bool:
+        """Serve one descriptor, if one is ready. Asked for one at a time, the kernel takes them in turn.
+
+        Asked for many, of which only the first were served, it would offer the same ones first again.
+        """
+        for fd, _ in self._epoll.poll(0, 1):
+            self._calls[fd]()
+            return True
+        return False
 
     def close(self) -> None:
         """Give back the epoll."""

@@ -7,6 +7,7 @@ import sys
 
 assert sys.platform != "win32"
 
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -22,6 +23,7 @@ from regrow._edge.tuning import Tuning
 from regrow._specs.child import ChildSpec
 from regrow._specs.protocol import Key, NotLaunched, Refusal, Report
 from regrow._specs.stop import KILL
+from regrow.exceptions import IoError
 
 _REVOKE = KILL.longest + 2.0  # seconds: the kill, and what may hang before it and after it
 _END = 8.0  # seconds until a process that does not die is left to itself when the launcher ends
@@ -32,7 +34,11 @@ _CLOSE = 10.0  # seconds for threads that hang; each has a shorter bound of its 
 @enable_ki_protection
 async def opened(tuning: Tuning) -> AsyncIterator[OpenLocal]:
     """An open launcher. Leaving the block, however that happens, ends every process; then the error goes on."""
-    launcher = OpenLocal(tuning)
+    try:
+        launcher = OpenLocal(tuning)
+    except (OSError, RuntimeError) as reason:  # no descriptor, no thread
+        cause = reason if isinstance(reason, OSError) else OSError(errno.EAGAIN, str(reason))
+        raise IoError("the local launcher cannot be opened", cause) from reason
     error: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:

@@ -19,10 +19,14 @@ from regrow._edge.outlet import Outlets
 from regrow._edge.reactor import Reactor
 from regrow._edge.request import Request
 from regrow._edge.spawning import Spawned
+from regrow._specs.output import OutputTo
 from regrow._specs.protocol import Output, Report, Stream
 
 CHUNK = 64 * 1024
 """The most that is read at once: all that a pipe holds, unless somebody has made it larger."""
+
+LINES_CHUNK = 1024
+"""The most that is read at once of what becomes events: short lines are many, and each takes its time."""
 
 _MOST = 16  # chunks: what the largest pipe holds that a process without privileges can make
 
@@ -30,9 +34,10 @@ _MOST = 16  # chunks: what the largest pipe holds that a process without privile
 class OutputPipe:
     """Our end of a child's standard output or error."""
 
-    __slots__ = ("_copy", "_fd", "_is_held", "_reactor", "_report", "_stream", "_when_over")
+    __slots__ = ("_chunk", "_copy", "_fd", "_is_held", "_reactor", "_report", "_stream", "_when_over")
 
-    def __init__(self, fd: int, stream: Stream, report: Report, copy: Copy | None) -> None:
+    def __init__(self, fd: int, stream: Stream, report: Report, copy: Copy | None, chunk: int = CHUNK) -> None:
+        self._chunk = chunk
         self._fd = fd  # -1: closed
         self._stream = stream
         self._report = report
@@ -46,14 +51,17 @@ class OutputPipe:
         reactor.watch(self._fd, self._read)
 
     def drain(self) -> None:
-        """Read what is there. A process that is dead has left no more than this, however much it printed."""
+        """Read what is there. A process that is dead has left no more than this, however much it printed.
+
+        If it is read in small chunks, the rest comes as ever, until its end.
+        """
         for _ in range(_MOST):
             if self._is_held or not self._read():
                 break
 
     def finish(self) -> None:
         """Read what is there, with or without room for the copy, and close: somebody else holds the other end."""
-        for _ in range(_MOST):
+        for _ in range(_MOST * CHUNK // self._chunk):
             if not self._read():
                 break
         self._close()
@@ -63,7 +71,7 @@ class OutputPipe:
         if self._fd < 0:
             return False
         try:
-            data = os.read(self._fd, CHUNK)
+            data = os.read(self._fd, self._chunk)
         except BlockingIOError:
             return False
         if not data:
@@ -103,9 +111,10 @@ def make_outputs(outlets: Outlets, request: Request, spawned: Spawned) -> list[O
     assert spawned.stdout is not None
     assert spawned.stderr is not None
     out, err = make_copies(outlets, request, spawned.file)
+    chunk = LINES_CHUNK if request.spec.output.to is OutputTo.EVENTS else CHUNK
     return [
-        OutputPipe(spawned.stdout, Stream.STDOUT, request.report, out),
-        OutputPipe(spawned.stderr, Stream.STDERR, request.report, err),
+        OutputPipe(spawned.stdout, Stream.STDOUT, request.report, out, chunk),
+        OutputPipe(spawned.stderr, Stream.STDERR, request.report, err, chunk),
     ]
 
 

@@ -263,7 +263,8 @@ class Process:
         """The launcher ends, so long after the kill, and this is not over: say what is known, and let go."""
         self._cut_output()
         if self._ending is None:
-            Thread(target=self._handle.destroy, name="regrow destroy", daemon=True).start()  # whenever that may be
+            with suppress(RuntimeError):  # no room for a thread: then nobody reaps it
+                Thread(target=self._handle.destroy, name="regrow destroy", daemon=True).start()  # whenever that may be
             why = f"it is still there {waited:g} s after the kill, and its launcher has ended"
             self._be_gone(Lost(why, loss=str(self.key)))
         elif not self._is_gone:

@@ -9,6 +9,7 @@ assert sys.platform != "win32"
 
 import errno
 import os
+import resource
 from collections.abc import Mapping
 
 from regrow._specs.protocol import NotLaunched, Refusal
@@ -59,7 +60,7 @@ def explain(error: Exception, program: str, cwd: str | None) -> NotLaunched:
     if not isinstance(error, OSError):
         return NotLaunched(refusal=Refusal.PROGRAM, why=f"program {program!r} cannot be executed: {error}")
     if error.errno in _CAPACITY:
-        why = f"no room for another process: {error.strerror}"
+        why = f"no room for another process: {error.strerror}{_limit(error.errno)}"
         return NotLaunched(refusal=Refusal.CAPACITY, why=why, errno=error.errno)
     if cwd is not None and error.filename == cwd and cwd != program:  # Popen names what it was about
         why = f"cwd {cwd!r} cannot be entered: {error.strerror}"
@@ -72,6 +73,13 @@ def explain(error: Exception, program: str, cwd: str | None) -> NotLaunched:
 def _refused(number: int | None, why: str) -> RefusedError:
     refusal = Refusal.CAPACITY if number in _CAPACITY else Refusal.PROGRAM
     return RefusedError(NotLaunched(refusal=refusal, why=why, errno=number))
+
+
+def _limit(number: int) -> str:
+    """Which limit that was, if it is ours to look up, and what to do."""
+    if number != errno.EMFILE:
+        return ""
+    return f" (RLIMIT_NOFILE is {resource.getrlimit(resource.RLIMIT_NOFILE)[0]}; raise it with `ulimit -n`)"
 
 
 def _complaint(error: OSError, path: str) -> str:

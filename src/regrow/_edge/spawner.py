@@ -88,7 +88,8 @@ class Spawner:
         if not self._is_closed:
             deliver(answer)
         elif isinstance(answer, Spawned):
-            Thread(target=answer.discard, name="regrow discard", daemon=True).start()
+            with suppress(RuntimeError):  # no room for a thread: then nobody reaps it
+                Thread(target=answer.discard, name="regrow discard", daemon=True).start()
 
     def _thread_ended(self, thread: Thread) -> None:
         thread.join()  # it has nothing more to do

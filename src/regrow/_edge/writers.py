@@ -34,10 +34,12 @@ class Writer:
 
     def put(self, work: Callable[[], None]) -> None:
         """Have *work* done in the thread, after what was put before."""
-        if self._thread is None:
-            self._thread = Thread(target=self._serve, name="regrow writer", daemon=True)
-            self._thread.start()
         self._work.put(work)
+        if self._thread is None:
+            thread = Thread(target=self._serve, name="regrow writer", daemon=True)
+            with suppress(RuntimeError):  # no room for a thread: perhaps with the next piece of work
+                thread.start()
+                self._thread = thread
 
     def leave(self) -> None:
         """One place less is written to: a writer that was for it alone ends."""

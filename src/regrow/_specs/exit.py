@@ -53,7 +53,7 @@ class Usage:
     """CPU seconds in the kernel."""
 
     max_rss: int = 0
-    """The most memory that was resident at a time, in bytes."""
+    """The most memory that was resident at a time, in bytes; 0: not known, for it was no more than ours."""
 
     minor_faults: int = 0
     major_faults: int = 0

@@ -7,6 +7,7 @@ import enum
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import PurePath
 from typing import Any, TypeVar, cast
 
@@ -45,7 +46,7 @@ def one_of(kind: type[enum.StrEnum]) -> Validator:
 
 def to_tuple(value: Iterable[_T]) -> tuple[_T, ...]:
     """A sequence as a tuple; strings and what cannot be iterated stay, for the validator to refuse."""
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+    if isinstance(value, str | bytes | Mapping | AbstractSet) or not isinstance(value, Iterable):  # a set has no order
         return cast("tuple[_T, ...]", value)
     return tuple(value)
 
@@ -92,10 +93,8 @@ class Environment(Mapping[str, str]):
 
 def to_environment(value: Mapping[str, str]) -> Mapping[str, str]:
     """A mapping that nobody changes any more."""
-    try:
-        return Environment(dict(value))
-    except (TypeError, ValueError):
-        return value  # for `environment` to refuse
+    given: object = value
+    return Environment(value) if isinstance(given, Mapping) else value  # anything else is for `environment` to refuse
 
 
 def to_codes(value: Iterable[int] | int) -> frozenset[int]:

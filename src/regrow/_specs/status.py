@@ -150,7 +150,7 @@ class Statistics:
     """Exits that were abnormal."""
 
     restarts: int = 0
-    """Restarts that were counted."""
+    """Attempts to restart, those included that were not counted because the start was refused."""
 
     stops: int = 0
     kills: int = 0

@@ -9,6 +9,7 @@ import trio
 
 from regrow._specs.child import Stdin
 from regrow._specs.protocol import Evidence, Sample, Stuck
+from regrow._specs.signals import signal_number
 from regrow._specs.stop import KILL, CloseStdin, Run, Signal, Step, Stop
 from regrow.testing._fake.process import FakeProcess
 from regrow.testing._fake.timers import Timer
@@ -48,6 +49,8 @@ class FakeControls:
 
     def signal(self, name: str) -> None:
         """See `RunningProcess.signal`."""
+        if signal_number(name) is None:
+            raise OSError(errno.EINVAL, f"fake: {name} is not a signal of this system")
         self._process.receive(name)
 
     def pause(self) -> None:
