@@ -6,6 +6,7 @@ import pytest
 from tests.decisions.slow import Slow
 from tests.decisions.trees import GROUPS, child, children, dynamic, tree
 
+from regrow._decisions.calls import StartNamed
 from regrow._specs.exit import Exit, Reason
 
 
@@ -62,6 +63,15 @@ def test_a_failed_start_at_boot_is_not_retried_and_not_counted():
     world.failed("a")
     assert world.take() == ["start a", "ending .: failed_to_start", "end .: failed_to_start"]
     assert world.top.ledger.budget.left(world.now) == 10
+
+
+def test_who_waits_when_the_boot_fails_is_told_before_the_end():
+    world = booting("a", tree("x", name="sub"))
+    asked = world.ask(StartNamed("a"))
+    world.take()
+    world.failed("a")
+    assert asked.answer == "ended"
+    assert world.take() == ["ending .: failed_to_start", "answer ended", "end .: failed_to_start"]
 
 
 def test_the_error_goes_up_with_the_culprit_and_its_exit():
@@ -156,6 +166,17 @@ def test_an_exit_that_waits_is_swallowed_if_the_boot_fails(strategy):
     world.take()
     world.failed("b")
     assert world.take() == ["ending .: failed_to_start", "end .: failed_to_start"]
+
+
+@pytest.mark.parametrize("strategy", GROUPS)
+def test_the_end_of_a_temporary_child_waits_too(strategy):
+    world = booting(child("a", "temporary"), "b", strategy=strategy)
+    world.ready("a")
+    world.take()
+    world.ended("a")
+    assert world.take() == []
+    world.ready("b")
+    assert world.take() == ["booted .", "forget a"]
 
 
 def test_auto_shutdown_waits_for_the_end_of_the_boot():

@@ -1,0 +1,1291 @@
+/* The guardian: a nest, and one shim for each child of the supervisor.
+ *
+ * What it promises
+ * ----------------
+ * 1. When a child is stopped, its whole tree of processes is gone, whatever it forked, renamed or daemonised.
+ * 2. When the supervisor dies, at any instant and in any way, all trees are gone.
+ * 3. Both hold although one guardian is killed as well: the nest, or a shim.
+ *
+ * Without privileges. Beyond its reach is a descendant that changed its user id (said, never hidden), and the death of
+ * several guardians at once.
+ *
+ * The shape
+ * ---------
+ *
+ *      supervisor ---> nest ---> shim ---> main process ---> its descendants
+ *                          `---> shim ---> ...
+ *
+ * The kernel hands an orphan to the nearest ancestor that asked to be a *subreaper*. Each shim is one, for one tree. So
+ * a descendant may leave its session, its name and its environment behind, but never its shim; and a process that kills
+ * its own children again and again until the kernel says "you have no child" (ECHILD) has ended its tree, provably.
+ * A process id in that loop is safe: the number of our own child cannot be given away before we reap it. The nest is
+ * a subreaper too: what a killed shim leaves falls to it, and it ends all of its children that are not shims.
+ *
+ * Who notices whose death
+ * -----------------------
+ * Nest and shims look at the supervisor in two ways, because each alone can be fooled: a pidfd (blind to a supervisor
+ * that executes another program: it keeps its pid) and the read end of the *life pipe*, whose write end only the
+ * supervisor has (blind when a forked copy of the supervisor holds it as well). A shim looks at the nest by a pidfd,
+ * and by its parent's number. Besides, the kernel sends a dead parent's child what it asked for (PR_SET_PDEATHSIG):
+ * SIGCONT to nest and shims, which wakes one that was stopped; SIGKILL to a main process, which is not to outlive its
+ * shim.
+ *
+ * How it waits
+ * ------------
+ * All signals are blocked, for ever: nothing interrupts, nothing is ignored (an ignored signal would be inherited by
+ * the child), and terminal signals do nothing. The few that mean something are read from one signalfd, which the nest
+ * makes and all shims share: it shows each reader his own signals. Everybody sleeps in one ppoll without a time limit.
+ *
+ *      SIGCHLD        somebody is dead
+ *      SIGCONT        perhaps the parent is dead
+ *      SIGNAL_ORDER   from the nest: pass on a signal, or end the tree. Queued by the kernel: none is lost
+ *      SIGUSR1        from the nest: end the tree. For when that queue is full; a plain signal can always be sent
+ *
+ * The nest holds no descriptor for each shim, so that the cost of a start does not grow with their number.
+ *
+ * What it tells
+ * -------------
+ * Records of one small size, through one pipe that all of them write to; a write of so few bytes is never mixed with
+ * another. The pipe does not block: when it is full, a record waits in the memory of its writer, who goes on
+ * guarding. Nobody depends on telling: a dead supervisor reads nothing.
+ *
+ * One file, no library, because it is to be small (a shim for each child), to start fast, and to be compiled once for
+ * each kind of machine. The protocol is described in wire.py, the same in Python is guardian.py.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef DELAY_BEFORE_EXEC_MS
+#define DELAY_BEFORE_EXEC_MS 0 /* tests widen the window between fork and exec */
+#endif
+
+/* ---- The kernel -------------------------------------------------------------------------------------------------- */
+
+#if defined(__x86_64__)
+enum {
+    NR_read = 0, NR_write = 1, NR_close = 3, NR_mmap = 9, NR_munmap = 11, NR_rt_sigaction = 13,
+    NR_rt_sigprocmask = 14, NR_madvise = 28, NR_getpid = 39, NR_recvmsg = 47, NR_clone = 56, NR_execve = 59,
+    NR_wait4 = 61, NR_kill = 62, NR_fcntl = 72, NR_chdir = 80, NR_umask = 95, NR_getrusage = 98, NR_getppid = 110,
+    NR_setsid = 112, NR_rt_sigqueueinfo = 129, NR_setpriority = 141, NR_prctl = 157, NR_getdents64 = 217,
+    NR_clock_gettime = 228, NR_exit_group = 231, NR_waitid = 247, NR_openat = 257, NR_readlinkat = 267,
+    NR_ppoll = 271, NR_signalfd4 = 289, NR_dup3 = 292, NR_pidfd_send_signal = 424, NR_pidfd_open = 434,
+    NR_close_range = 436,
+};
+
+static long call(long number, long a, long b, long c, long d, long e, long f) {
+    long result;
+    register long r10 __asm__("r10") = d;
+    register long r8 __asm__("r8") = e;
+    register long r9 __asm__("r9") = f;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
+/* The child of this clone calls `entry` on the stack that ends at `top`, and must not return from it. */
+static long clone_onto(char *top, long flags, void (*entry)(void)) {
+    long result;
+    register long r10 __asm__("r10") = 0;
+    register long r8 __asm__("r8") = 0;
+    __asm__ volatile("syscall\n\t"
+                     "test %%rax, %%rax\n\t"
+                     "jnz 1f\n\t"
+                     "call *%[entry]\n"
+                     "1:"
+                     : "=a"(result)
+                     : "0"((long)NR_clone), "D"(flags), "S"(top), "d"(0L), "r"(r10), "r"(r8), [entry] "r"(entry)
+                     : "rcx", "r11", "cc", "memory");
+    return result;
+}
+
+__asm__(".globl _start\n"
+        "_start:\n\t"
+        "xor %ebp, %ebp\n\t"
+        "mov %rsp, %rdi\n\t"
+        "and $-16, %rsp\n\t"
+        "call begin\n");
+
+#elif defined(__aarch64__)
+enum {
+    NR_dup3 = 24, NR_fcntl = 25, NR_chdir = 49, NR_openat = 56, NR_close = 57, NR_getdents64 = 61, NR_read = 63,
+    NR_write = 64, NR_ppoll = 73, NR_signalfd4 = 74, NR_readlinkat = 78, NR_exit_group = 94, NR_waitid = 95,
+    NR_clock_gettime = 113, NR_kill = 129, NR_rt_sigaction = 134, NR_rt_sigprocmask = 135, NR_rt_sigqueueinfo = 138,
+    NR_setpriority = 140, NR_setsid = 157, NR_getrusage = 165, NR_umask = 166, NR_prctl = 167, NR_getpid = 172,
+    NR_getppid = 173, NR_recvmsg = 212, NR_munmap = 215, NR_clone = 220, NR_execve = 221, NR_mmap = 222,
+    NR_madvise = 233, NR_wait4 = 260, NR_pidfd_send_signal = 424, NR_pidfd_open = 434, NR_close_range = 436,
+};
+
+static long call(long number, long a, long b, long c, long d, long e, long f) {
+    register long x8 __asm__("x8") = number;
+    register long x0 __asm__("x0") = a;
+    register long x1 __asm__("x1") = b;
+    register long x2 __asm__("x2") = c;
+    register long x3 __asm__("x3") = d;
+    register long x4 __asm__("x4") = e;
+    register long x5 __asm__("x5") = f;
+    __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory", "cc");
+    return x0;
+}
+
+static long clone_onto(char *top, long flags, void (*entry)(void)) {
+    register long x8 __asm__("x8") = NR_clone;
+    register long x0 __asm__("x0") = flags;
+    register char *x1 __asm__("x1") = top;
+    register long x2 __asm__("x2") = 0;
+    register long x3 __asm__("x3") = 0;
+    register long x4 __asm__("x4") = 0;
+    __asm__ volatile("svc #0\n\t"
+                     "cbnz x0, 1f\n\t"
+                     "blr %[entry]\n"
+                     "1:"
+                     : "+r"(x0)
+                     : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), [entry] "r"(entry)
+                     : "x30", "memory", "cc");
+    return x0;
+}
+
+__asm__(".globl _start\n"
+        "_start:\n\t"
+        "mov x29, #0\n\t"
+        "mov x0, sp\n\t"
+        "bl begin\n");
+
+#else
+#error "this machine is not described here yet; guardian.py serves it"
+#endif
+
+#define CALL0(n) call(NR_##n, 0, 0, 0, 0, 0, 0)
+#define CALL1(n, a) call(NR_##n, (long)(a), 0, 0, 0, 0, 0)
+#define CALL2(n, a, b) call(NR_##n, (long)(a), (long)(b), 0, 0, 0, 0)
+#define CALL3(n, a, b, c) call(NR_##n, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define CALL4(n, a, b, c, d) call(NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+#define CALL5(n, a, b, c, d, e) call(NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+#define CALL6(n, a, b, c, d, e, f) call(NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+enum { EPERM = 1, ENOENT = 2, ECHILD = 10, EAGAIN = 11, ENOMEM = 12, EACCES = 13, ENOTDIR = 20, EINVAL = 22,
+       EMFILE = 24, EPIPE = 32, EPROTO = 71 };
+enum { SIGKILL = 9, SIGUSR1 = 10, SIGCHLD = 17, SIGCONT = 18, SIGNAL_ORDER = 40, SIGNALS = 64, SI_QUEUE = -1 };
+enum { O_WRONLY = 1, O_RDWR = 2, O_NONBLOCK = 04000, O_CLOEXEC = 02000000, AT_FDCWD = -100, FD_CLOEXEC = 1 };
+enum { F_DUPFD_CLOEXEC = 1030, F_SETFD = 2, F_SETFL = 4, F_SETPIPE_SZ = 1031, CLOSE_RANGE_CLOEXEC = 4 };
+enum { PROT_READ = 1, PROT_WRITE = 2, MAP_PRIVATE = 2, MAP_ANONYMOUS = 32, MADV_DONTNEED = 4, MADV_DONTFORK = 10 };
+enum { POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, POLLNVAL = 32 };
+enum { WNOHANG = 1, WEXITED = 4, WNOWAIT = 0x01000000, P_ALL = 0, P_PID = 1, RUSAGE_CHILDREN = -1 };
+enum { PR_SET_PDEATHSIG = 1, PR_SET_NAME = 15, PR_SET_CHILD_SUBREAPER = 36, PR_SET_NO_NEW_PRIVS = 38 };
+enum { SIG_SETMASK = 2, CLOCK_MONOTONIC = 1, CLONE_VM = 0x100, CLONE_VFORK = 0x4000, SCM_RIGHTS = 1, SOL_SOCKET = 1 };
+enum { MSG_CTRUNC = 8, MSG_TRUNC = 0x20, MSG_DONTWAIT = 0x40, MSG_CMSG_CLOEXEC = 0x40000000 };
+
+struct pollfd { int fd; short events, revents; };
+struct timespec { int64_t seconds, nanoseconds; };
+struct signal_news { uint32_t number; int32_t error, code; uint32_t pid; uint8_t other[28]; int32_t value;
+                     uint8_t rest[80]; };
+struct signal_order { int32_t number, error, code, pad; uint32_t pid, uid; int64_t value; uint8_t rest[96]; };
+struct death_news { int32_t number, error, code, pad, pid; uint8_t rest[108]; };
+struct kernel_usage { int64_t user_s, user_us, system_s, system_us, maximum, unused[3], minor, major, swaps, blocks_in,
+                      blocks_out, messages[2], signals, voluntary, involuntary; };
+struct vector { void *base; size_t length; };
+struct message { void *name; uint32_t name_length, pad; struct vector *parts; size_t n_parts; void *control;
+                 size_t control_length; uint32_t flags, pad2; };
+struct control { size_t length; int32_t level, type; int32_t fds[]; };
+
+_Static_assert(sizeof(struct signal_news) == 128 && offsetof(struct signal_news, value) == 44, "signalfd_siginfo");
+_Static_assert(sizeof(struct signal_order) == 128, "siginfo_t");
+_Static_assert(sizeof(struct death_news) == 128, "siginfo_t");
+_Static_assert(sizeof(struct kernel_usage) == 144, "struct rusage");
+_Static_assert(sizeof(struct message) == 56, "struct msghdr");
+
+/* ---- What goes over the wire (wire.py is its twin) --------------------------------------------------------------- */
+
+enum { VERSION = 1, INLINE_LIMIT = 64 * 1024, MOST_FDS = 253, STANDARD = 3 };
+enum request_kind { START = 1, SIGNAL = 2, KILL = 3, DESTROY = 4 };
+enum record_kind { HELLO = 1, LAUNCHED = 2, FAILED = 3, EXITED = 4, GONE = 5, OUT_OF_REACH = 6, STUCK = 7, LOST = 8,
+                   REFUSED = 9 };
+enum start_flag { NO_NEW_PRIVS = 1, STRINGS_IN_MEMFD = 2, TELL_LISTEN_PID = 4, SET_UMASK = 8, SET_NICE = 16 };
+enum stage { AT_REQUEST = 1, AT_DESCRIPTORS = 2, AT_FORK = 3, AT_PRIVILEGES = 4, AT_NICE = 5, AT_DIRECTORY = 6,
+             AT_EXEC = 7 };
+enum target { TO_MAIN = 0, TO_GROUP = 1, TO_TREE = 2 };
+enum record_flag { HAS_CHILDREN_FILE = 1, HAS_PIDFD = 2, WAS_STOPPED = 4, LEFT_SOME = 8 };
+static const uint32_t FOR_EVER = 0xffffffff; /* as `linger_ms`: the strays are kept */
+
+struct request { uint16_t version, kind; uint32_t length; uint64_t id; };
+struct start {
+    struct request head;
+    uint32_t fixed, flags, linger_ms, stuck_ms, fds, candidates, arguments, variables;
+    uint32_t umask;
+    int32_t nice;
+    uint64_t bytes;
+};
+struct order { struct request head; uint32_t signal, to; };
+struct usage { uint64_t user_us, system_us, maximum_kib, minor, major, blocks_in, blocks_out, voluntary, involuntary; };
+struct record {
+    uint16_t version, kind;
+    uint32_t flags;
+    uint64_t id;
+    int32_t pid, shim, status;
+    uint32_t stage, count, pad;
+    struct usage usage;
+    uint64_t reserved[2];
+};
+
+_Static_assert(sizeof(struct start) == 64, "as in wire.py");
+_Static_assert(sizeof(struct order) == 24, "as in wire.py");
+_Static_assert(sizeof(struct record) == 128, "as in wire.py; divides a page, so no record lies across two");
+
+/* ---- Small tools ------------------------------------------------------------------------------------------------- */
+
+/* The compiler calls these two by itself. */
+void *memset(void *to, int value, size_t length) {
+    for (volatile char *p = to; length--; p++) *p = (char)value;
+    return to;
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t length) {
+    volatile char *p = to;
+    for (const char *q = from; length--;) *p++ = *q++;
+    return to;
+}
+
+static int64_t now_ms(void) {
+    struct timespec now;
+    CALL2(clock_gettime, CLOCK_MONOTONIC, &now);
+    return now.seconds * 1000 + now.nanoseconds / 1000000;
+}
+
+static void nap(int64_t ms) {
+    struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+    CALL5(ppoll, NULL, 0, &time, NULL, 0);
+}
+
+static void *pages(size_t bytes) {
+    long at = CALL6(mmap, NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return at < 0 && at > -4096 ? NULL : (void *)at;
+}
+
+static char *append(char *to, const char *from) {
+    while ((*to = *from++)) to++;
+    return to;
+}
+
+static char *append_number(char *to, uint64_t number) {
+    char digits[24], *first = digits + sizeof digits;
+    *--first = 0;
+    do *--first = (char)('0' + number % 10); while (number /= 10);
+    return append(to, first);
+}
+
+static long open_file(const char *path, long flags) { return CALL4(openat, AT_FDCWD, path, flags | O_CLOEXEC, 0); }
+
+static void close_fd(int fd) {
+    if (fd >= 0) CALL1(close, fd);
+}
+
+__attribute__((noreturn)) static void leave(int code) {
+    for (;;) CALL1(exit_group, code);
+}
+
+/* ---- What every guardian knows ----------------------------------------------------------------------------------- */
+
+/* Made by the nest, inherited by each shim, never changed there (`control`: closed). */
+static struct {
+    int control, events, life, signals; /* descriptors */
+    int supervisor_fd, nest_fd;         /* pidfds; -1: this kernel has none, and the rest must do */
+    int32_t supervisor, nest;           /* process ids */
+    int has_children_file;
+    int32_t last_pid; /* the highest number a process can have */
+} common;
+
+enum { SIGNALFD = 0, LIFE, SUPERVISOR, NEST, EVENTS, CONTROL, WATCHED };
+
+/* ---- Records: told when there is room, kept until then ----------------------------------------------------------- */
+
+enum { OUTBOX = 8 }; /* more than the records of one life, and few enough for one atomic write */
+
+static struct { struct record records[OUTBOX]; int length; } outbox;
+
+static struct record *tell(enum record_kind kind, uint64_t id) {
+    struct record *record = &outbox.records[outbox.length < OUTBOX ? outbox.length++ : OUTBOX - 1];
+    *record = (struct record){.version = VERSION, .kind = (uint16_t)kind, .id = id};
+    return record;
+}
+
+/* All or nothing, because so few bytes are written at once or not at all. */
+static void flush(void) {
+    if (!outbox.length) return;
+    long written = CALL3(write, common.events, outbox.records, sizeof *outbox.records * (size_t)outbox.length);
+    if (written != -EAGAIN) outbox.length = 0; /* told; or nobody reads any more, and then nobody minds */
+}
+
+static void report_usage(struct usage *to, const struct kernel_usage *from) {
+    to->user_us = (uint64_t)(from->user_s * 1000000 + from->user_us);
+    to->system_us = (uint64_t)(from->system_s * 1000000 + from->system_us);
+    to->maximum_kib = (uint64_t)from->maximum;
+    to->minor = (uint64_t)from->minor;
+    to->major = (uint64_t)from->major;
+    to->blocks_in = (uint64_t)from->blocks_in;
+    to->blocks_out = (uint64_t)from->blocks_out;
+    to->voluntary = (uint64_t)from->voluntary;
+    to->involuntary = (uint64_t)from->involuntary;
+}
+
+/* ---- Waiting ----------------------------------------------------------------------------------------------------- */
+
+static int parent_is(int32_t pid) { return CALL0(getppid) == pid; }
+
+/* A guardian's parent is gone, or may be: nothing else ever ends with a guardian still alive. */
+static int is_over(const struct pollfd *watched) {
+    if (watched[LIFE].revents || watched[SUPERVISOR].revents || watched[NEST].revents) return 1;
+    return !parent_is(CALL0(getpid) == common.nest ? common.supervisor : common.nest);
+}
+
+/* Sleep until there is something to do, at most `ms` (-1: for ever); `control` may be -1. Whether it is over. */
+static int wait_for_news(struct pollfd watched[WATCHED], int control, int64_t ms) {
+    static int was_over; /* what has ended stays ready for ever: once seen, it must not keep us awake */
+    int32_t self = (int32_t)CALL0(getpid);
+    struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+    watched[SIGNALFD] = (struct pollfd){common.signals, POLLIN, 0};
+    watched[LIFE] = (struct pollfd){was_over ? -1 : common.life, 0, 0};
+    watched[SUPERVISOR] = (struct pollfd){was_over ? -1 : common.supervisor_fd, POLLIN, 0};
+    watched[NEST] = (struct pollfd){was_over || self == common.nest ? -1 : common.nest_fd, POLLIN, 0};
+    watched[EVENTS] = (struct pollfd){outbox.length ? common.events : -1, POLLOUT, 0};
+    watched[CONTROL] = (struct pollfd){control, POLLIN, 0};
+    CALL5(ppoll, watched, WATCHED, ms < 0 ? NULL : &time, NULL, 0);
+    return was_over = was_over || is_over(watched);
+}
+
+/* ---- One's own children ------------------------------------------------------------------------------------------ */
+
+/* The kernel's list of one's own children, read piece by piece; where it has none, each number is tried: waitid knows
+ * whether it is a child of ours. That is slow, needs nothing mounted, and is never wrong. */
+struct listing { int fd; int32_t next; int at, length; char text[1024]; };
+
+static void list_children_of(struct listing *listing, const char *path) {
+    listing->fd = (int)open_file(path, 0);
+    listing->next = listing->at = listing->length = 0;
+}
+
+static void list_own_children(struct listing *listing) {
+    if (common.has_children_file)
+        list_children_of(listing, "/proc/thread-self/children");
+    else
+        listing->fd = -1, listing->next = 1;
+}
+
+static int next_character(struct listing *listing) {
+    if (listing->at == listing->length) {
+        listing->at = 0;
+        listing->length = (int)CALL3(read, listing->fd, listing->text, sizeof listing->text);
+        if (listing->length <= 0) return -1;
+    }
+    return listing->text[listing->at++];
+}
+
+static int32_t next_listed(struct listing *listing) {
+    int32_t pid = 0;
+    int character;
+    while (listing->length >= 0 && (character = next_character(listing)) >= 0) {
+        if (character >= '0' && character <= '9') pid = pid * 10 + (character - '0');
+        else if (pid) return pid;
+    }
+    listing->length = -1; /* the end, also when asked again */
+    return pid;
+}
+
+static int32_t next_tried(struct listing *listing) {
+    for (int32_t pid = listing->next; pid && pid <= common.last_pid; pid++) {
+        struct death_news ignored;
+        if (CALL5(waitid, P_PID, pid, &ignored, WEXITED | WNOHANG | WNOWAIT, NULL) == 0) {
+            listing->next = pid + 1;
+            return pid;
+        }
+    }
+    return 0;
+}
+
+/* The next child, or 0. Nobody is reaped meanwhile, so the number is still his. */
+static int32_t next_child(struct listing *listing) {
+    return listing->fd >= 0 ? next_listed(listing) : next_tried(listing);
+}
+
+struct blow { uint32_t found, refused; int32_t refused_pid; };
+
+/* Kill every own child but those that `is_spared`. */
+static struct blow kill_children(int (*is_spared)(int32_t)) {
+    struct blow blow = {0, 0, 0};
+    struct listing listing;
+    int32_t pid;
+    list_own_children(&listing);
+    while ((pid = next_child(&listing))) {
+        if (is_spared && is_spared(pid)) continue;
+        blow.found++;
+        if (CALL2(kill, pid, SIGKILL) == -EPERM) blow.refused++, blow.refused_pid = pid;
+    }
+    close_fd(listing.fd);
+    return blow;
+}
+
+/* ---- A whole tree: best effort, for polite signals --------------------------------------------------------------- */
+
+/* A descendant that is no child of ours may die, and its number be given away, at any time. So it is held by a pidfd,
+ * and then asked for its parent: a process known to be ours, and, looked at again, still the same (pid and start time).
+ * What is found to be ours in this way is signalled through the pidfd, and no stranger ever. */
+
+enum { MEMBERS = 4096, PASSES = 16 };
+
+struct member { int32_t pid, group; uint64_t since; };
+struct facts { int32_t parent, group; uint64_t since; };
+
+_Alignas(4096) static struct { struct member known[MEMBERS]; int length, signal; int32_t only_group; } walk;
+
+static const char *skip_fields(const char *at, int fields) {
+    while (fields && *at)
+        if (*at++ == ' ') fields--;
+    return at;
+}
+
+static uint64_t number_at(const char *at) {
+    uint64_t number = 0;
+    while (*at >= '0' && *at <= '9') number = number * 10 + (uint64_t)(*at++ - '0');
+    return number;
+}
+
+/* From /proc/PID/stat: `pid (name) state parent group ... start time ...`; the name may contain anything. */
+static int look_up(int32_t pid, struct facts *facts) {
+    char path[48], text[1024];
+    append(append_number(append(path, "/proc/"), (uint64_t)pid), "/stat");
+    long fd = open_file(path, 0);
+    if (fd < 0) return 0;
+    long length = CALL3(read, fd, text, sizeof text - 1);
+    close_fd((int)fd);
+    if (length <= 0) return 0;
+    text[length] = 0;
+    const char *at = text + length;
+    while (at > text && *at != ')') at--;
+    facts->parent = (int32_t)number_at(skip_fields(at, 2));
+    facts->group = (int32_t)number_at(skip_fields(at, 3));
+    facts->since = number_at(skip_fields(at, 20));
+    return 1;
+}
+
+static int is_known(int32_t pid) {
+    for (int i = 0; i < walk.length; i++)
+        if (walk.known[i].pid == pid) return 1;
+    return 0;
+}
+
+static int is_still(const struct member *member) {
+    struct facts facts;
+    return look_up(member->pid, &facts) && facts.since == member->since;
+}
+
+static void send_through(long pidfd, int32_t pid) {
+    if (pidfd >= 0)
+        CALL4(pidfd_send_signal, pidfd, walk.signal, NULL, 0);
+    else
+        CALL2(kill, pid, walk.signal);
+}
+
+static void visit(const struct member *parent, int32_t pid) {
+    struct facts facts;
+    if (is_known(pid) || walk.length == MEMBERS) return;
+    long pidfd = common.nest_fd >= 0 ? CALL2(pidfd_open, pid, 0) : -1;
+    if (look_up(pid, &facts) && facts.parent == parent->pid && is_still(parent)) {
+        walk.known[walk.length++] = (struct member){pid, facts.group, facts.since};
+        if (!walk.only_group || facts.group == walk.only_group) send_through(pidfd, pid);
+    }
+    close_fd((int)pidfd);
+}
+
+static void visit_children_of_thread(const struct member *parent, const char *task, const char *thread) {
+    char path[96];
+    struct listing listing;
+    int32_t pid;
+    append(append(append(path, task), thread), "/children");
+    list_children_of(&listing, path);
+    if (listing.fd < 0) return;
+    while ((pid = next_listed(&listing))) visit(parent, pid);
+    close_fd(listing.fd);
+}
+
+struct directory_entry { uint64_t inode, offset; uint16_t length; uint8_t type; char name[]; };
+
+/* A child is listed with the thread that made it. */
+static void visit_children_of(const struct member *parent) {
+    char task[48];
+    _Alignas(8) char text[1024];
+    long length;
+    append(append_number(append(task, "/proc/"), (uint64_t)parent->pid), "/task/");
+    long fd = open_file(task, 0);
+    while (fd >= 0 && (length = CALL3(getdents64, fd, text, sizeof text)) > 0)
+        for (char *at = text; at < text + length; at += ((struct directory_entry *)(void *)at)->length) {
+            struct directory_entry *entry = (struct directory_entry *)(void *)at;
+            if (entry->name[0] != '.') visit_children_of_thread(parent, task, entry->name);
+        }
+    close_fd((int)fd);
+}
+
+/* Send `signal` to all descendants (of one group, unless 0), again until nobody new is found. */
+static void signal_descendants(int signal, int32_t only_group) {
+    struct facts facts = {0, 0, 0};
+    int before = 0;
+    int32_t self = (int32_t)CALL0(getpid);
+    look_up(self, &facts);
+    walk.known[0] = (struct member){self, facts.group, facts.since};
+    walk.length = 1, walk.signal = signal, walk.only_group = only_group;
+    for (int pass = 0; pass < PASSES && before < walk.length; pass++) {
+        before = walk.length;
+        for (int i = 0; i < walk.length; i++) visit_children_of(&walk.known[i]);
+    }
+    CALL3(madvise, walk.known, sizeof walk.known, MADV_DONTNEED);
+}
+
+/* ---- The start of a child ---------------------------------------------------------------------------------------- */
+
+enum { STACK = 16 * 1024 };
+
+/* What was asked for, in the shim that does it. `error` and `stage` are written by the main process before it executes
+ * its program: until then it runs in our memory, and we stand still. */
+static struct {
+    const struct start *request;
+    int fds[MOST_FDS], n_fds;
+    const char *directory;
+    const char **candidates, **arguments, **variables;
+    void *scratch;
+    size_t scratch_size;
+    char *strings;
+    int32_t shim;
+    int error, stage, candidate;
+} task;
+
+__attribute__((noreturn)) static void give_up(int stage, long error) {
+    task.stage = stage;
+    task.error = (int)-error;
+    leave(127);
+}
+
+static const char **take_strings(const char ***to, uint32_t count, const char **at, const char *end) {
+    const char **first = *to;
+    for (uint32_t i = 0; i < count; i++) {
+        if (*at >= end) return NULL;
+        *(*to)++ = *at;
+        while (*(*at)++) continue;
+    }
+    *(*to)++ = NULL;
+    return first;
+}
+
+/* Where the strings are: behind the request, or in a memory file that came as the last descriptor. */
+static char *find_strings(void) {
+    if (!(task.request->flags & STRINGS_IN_MEMFD)) return (char *)(uintptr_t)task.request + task.request->fixed;
+    int fd = task.fds[--task.n_fds];
+    long at = CALL6(mmap, NULL, task.request->bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+    close_fd(fd);
+    return at < 0 && at > -4096 ? NULL : (char *)at;
+}
+
+static int is_sound(const struct start *request, uint32_t length) {
+    int is_inline = !(request->flags & STRINGS_IN_MEMFD);
+    if (length < sizeof *request || request->head.length != length || request->fixed < sizeof *request) return 0;
+    if (request->fixed > length || !request->bytes || !request->arguments || !request->candidates) return 0;
+    return !is_inline || request->bytes == length - request->fixed;
+}
+
+/* Pointers to all strings, and the stack of the main process, in one mapping: it is given back after the launch. */
+static int prepare(void) {
+    const struct start *request = task.request;
+    size_t strings = (size_t)request->candidates + request->arguments + request->variables;
+    if (strings > request->bytes) return -EINVAL;
+    task.scratch_size = ((strings + 8) * sizeof(char *) + STACK + 4095) & ~(size_t)4095;
+    task.scratch = pages(task.scratch_size);
+    task.strings = find_strings();
+    if (!task.scratch || !task.strings) return -ENOMEM;
+    const char *at = task.strings, *end = at + request->bytes, **to = task.scratch;
+    if (end[-1]) return -EINVAL;
+    task.directory = at;
+    while (*at++) continue;
+    task.candidates = take_strings(&to, request->candidates, &at, end);
+    task.arguments = take_strings(&to, request->arguments, &at, end);
+    task.variables = take_strings(&to, request->variables, &at, end);
+    return task.candidates && task.arguments && task.variables && task.n_fds == (int)request->fds ? 0 : -EINVAL;
+}
+
+/* Descriptor i of the request becomes the number i, and nothing else stays open; 0 to 2 are /dev/null until then. */
+static void arrange_descriptors(void) {
+    for (int i = 0; task.n_fds > STANDARD && i < task.n_fds; i++) { /* first out of each other's way */
+        long moved = CALL3(fcntl, task.fds[i], F_DUPFD_CLOEXEC, task.n_fds);
+        if (moved < 0) give_up(AT_DESCRIPTORS, moved);
+        task.fds[i] = (int)moved;
+    }
+    for (int i = 0; i < task.n_fds; i++) {
+        long done = CALL3(dup3, task.fds[i], i, 0);
+        if (done < 0) give_up(AT_DESCRIPTORS, done);
+    }
+    /* An old kernel has no such call: then they are closed by the exec, as all that we open are. */
+    CALL3(close_range, task.n_fds < STANDARD ? STANDARD : task.n_fds, ~0U, 0);
+}
+
+static void apply_settings(void) {
+    const struct start *request = task.request;
+    long done = 0;
+    if (request->flags & SET_UMASK) CALL1(umask, request->umask);
+    if (request->flags & SET_NICE && (done = CALL3(setpriority, 0, 0, request->nice)) < 0) give_up(AT_NICE, done);
+    if (request->flags & NO_NEW_PRIVS && (done = CALL5(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) < 0)
+        give_up(AT_PRIVILEGES, done);
+    if (*task.directory && (done = CALL1(chdir, task.directory)) < 0) give_up(AT_DIRECTORY, done);
+}
+
+/* The last variable is replaced: only the process itself knows its number in time (sd_listen_fds asks for it). */
+static void tell_listen_pid(void) {
+    static char variable[40];
+    append_number(append(variable, "LISTEN_PID="), (uint64_t)CALL0(getpid));
+    if (task.request->variables) task.variables[task.request->variables - 1] = variable;
+}
+
+/* As execvp: what is not there, or not allowed, leads on to the next; EACCES is what it says if there was one. */
+__attribute__((noreturn)) static void execute(void) {
+    long error = -ENOENT;
+    for (uint32_t i = 0; i < task.request->candidates; i++) {
+        long now = CALL3(execve, task.candidates[i], task.arguments, task.variables);
+        if (error != -EACCES || (now != -ENOENT && now != -ENOTDIR)) error = now, task.candidate = (int)i;
+        if (now != -ENOENT && now != -ENOTDIR && now != -EACCES) break;
+    }
+    give_up(AT_EXEC, error);
+}
+
+/* The main process, from its first instruction to its program. It shares our memory until then. */
+__attribute__((noreturn)) static void become_main(void) {
+    uint64_t nothing = 0;
+    CALL5(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (!parent_is(task.shim)) leave(127); /* it died before we asked */
+    CALL0(setsid);
+    apply_settings();
+    arrange_descriptors();
+    if (task.request->flags & TELL_LISTEN_PID) tell_listen_pid();
+    if (DELAY_BEFORE_EXEC_MS) nap(DELAY_BEFORE_EXEC_MS);
+    CALL4(rt_sigprocmask, SIG_SETMASK, &nothing, NULL, sizeof nothing);
+    execute();
+}
+
+static long launch(void) {
+    long pid = prepare();
+    if (pid < 0) {
+        task.stage = AT_REQUEST, task.error = (int)-pid;
+        return pid;
+    }
+    pid = clone_onto((char *)task.scratch + task.scratch_size, CLONE_VM | CLONE_VFORK | SIGCHLD, become_main);
+    if (pid < 0) task.stage = AT_FORK, task.error = (int)-pid;
+    return pid;
+}
+
+/* ---- The shim ---------------------------------------------------------------------------------------------------- */
+
+enum { END_TREE = 0 };   /* as an order, where other orders have a signal */
+enum { AT_ONCE = 2048 }; /* reaped in one pass: a fork bomb must not keep us from killing */
+enum { FIRST_PAUSE = 1, LAST_PAUSE = 50, SLOW_PAUSE = 1000 }; /* ms between two blows */
+
+enum phase { RUNNING, LINGERING, ENDING, EMPTY };
+
+static struct {
+    uint64_t id;
+    int32_t main;
+    int main_is_reaped, main_is_told;
+    int status; /* of the main process, as wait gives it */
+    enum phase phase;
+    uint32_t linger_ms, stuck_ms;
+    int64_t linger_until, stuck_at; /* moments */
+    int64_t pause;                  /* before the next blow */
+    uint32_t blows, strays;
+    int was_stopped, is_over, told_out_of_reach, told_stuck;
+    struct blow last;
+} shim;
+
+static void end_tree(void) {
+    if (shim.phase >= ENDING) return;
+    shim.phase = ENDING;
+    shim.blows = (uint32_t)shim.main_is_reaped; /* the first one is below */
+    shim.stuck_at = now_ms() + shim.stuck_ms;
+    shim.pause = FIRST_PAUSE;
+    /* Atomic: no fork escapes it. Only while the main process is not reaped: until then the number is its group's. */
+    if (!shim.main_is_reaped) {
+        CALL2(kill, -shim.main, SIGKILL);
+        CALL2(kill, shim.main, SIGKILL);
+    }
+}
+
+static void after_main(void) {
+    if (shim.phase != RUNNING) return;
+    if (!shim.linger_ms) {
+        end_tree();
+        return;
+    }
+    shim.phase = LINGERING;
+    shim.linger_until = now_ms() + shim.linger_ms;
+}
+
+static void tell_exit(const struct kernel_usage *usage) {
+    struct record *record = tell(EXITED, shim.id);
+    record->pid = shim.main;
+    record->shim = task.shim;
+    record->status = shim.status;
+    record->flags = shim.was_stopped ? WAS_STOPPED : 0;
+    report_usage(&record->usage, usage);
+    shim.main_is_told = 1;
+}
+
+/* Who is dead but not reaped, or 0, or -ECHILD. While the main process lives, one looks before one reaps: its group
+ * has to be killed first. */
+static int32_t next_dead(void) {
+    if (shim.main_is_reaped) return -1;
+    struct death_news news = {.pid = 0};
+    long error = CALL5(waitid, P_ALL, 0, &news, WEXITED | WNOHANG | WNOWAIT, NULL);
+    return error < 0 ? (int32_t)error : news.pid;
+}
+
+static int reap_one(void) {
+    struct kernel_usage usage;
+    int status = 0;
+    int32_t dead = next_dead();
+    if (dead == 0 || dead == -ECHILD) return dead;
+    if (dead == shim.main && !shim.main_is_reaped) after_main();
+    long pid = CALL4(wait4, dead, &status, WNOHANG, &usage);
+    if (pid <= 0) return (int)pid;
+    if (pid == shim.main && !shim.main_is_reaped) {
+        shim.main_is_reaped = 1;
+        shim.status = status;
+        tell_exit(&usage);
+    } else if (shim.phase == ENDING && (status & 0x7f) == SIGKILL)
+        shim.strays++;
+    return (int)pid;
+}
+
+/* Returns whether there may be more to reap. */
+static int reap(void) {
+    for (int i = 0; i < AT_ONCE; i++) {
+        int done = reap_one();
+        if (done == -ECHILD) shim.phase = EMPTY;
+        if (done <= 0) return 0;
+    }
+    return 1;
+}
+
+static void tell_trouble(enum record_kind kind, int32_t pid, uint32_t count) {
+    struct record *record = tell(kind, shim.id);
+    record->pid = pid;
+    record->shim = task.shim;
+    record->count = count;
+}
+
+static void strike(void) {
+    if (!shim.blows++) return; /* the group's death is often all it takes */
+    shim.last = kill_children(NULL);
+    if (shim.last.refused) {
+        signal_descendants(SIGKILL, 0); /* below what we may not kill there may be somebody whom we may */
+        if (!shim.told_out_of_reach && shim.last.refused == shim.last.found && shim.blows > 8) {
+            tell_trouble(OUT_OF_REACH, shim.last.refused_pid, shim.last.refused);
+            shim.told_out_of_reach = 1;
+        }
+    }
+    if (now_ms() >= shim.stuck_at) {
+        if (!shim.told_stuck) tell_trouble(STUCK, shim.last.refused_pid, shim.last.found);
+        shim.told_stuck = 1;
+    }
+}
+
+/* Without a supervisor, nobody waits for what we may not even kill. */
+static int is_hopeless(void) {
+    return shim.is_over && shim.told_stuck && shim.last.found && shim.last.refused == shim.last.found;
+}
+
+static int64_t time_to_wait(int more) {
+    if (more) return 0;
+    if (shim.phase == LINGERING && shim.linger_ms != FOR_EVER) {
+        int64_t left = shim.linger_until - now_ms();
+        return left > 0 ? left : 0;
+    }
+    if (shim.phase != ENDING) return -1;
+    if (shim.told_stuck) return SLOW_PAUSE;
+    int64_t pause = shim.pause;
+    if (shim.pause < LAST_PAUSE) shim.pause *= 2;
+    return pause;
+}
+
+static void pass_on(int signal, int to) {
+    if (!shim.main_is_reaped && to == TO_MAIN) CALL2(kill, shim.main, signal);
+    if (!shim.main_is_reaped && to == TO_GROUP) CALL2(kill, -shim.main, signal);
+    if (shim.main_is_reaped && to == TO_GROUP) signal_descendants(signal, shim.main);
+    if (to == TO_TREE) signal_descendants(signal, 0);
+}
+
+static void take_orders(void) {
+    struct signal_news news[4];
+    long length;
+    while ((length = CALL3(read, common.signals, news, sizeof news)) > 0)
+        for (struct signal_news *one = news; (char *)one < (char *)news + length; one++) {
+            if ((int32_t)one->pid != common.nest || one->number == SIGCHLD || one->number == SIGCONT) continue;
+            if (one->number == SIGUSR1) shim.was_stopped = 1, end_tree();
+            else if (one->value == END_TREE) shim.was_stopped = 1, end_tree();
+            else pass_on(one->value & 0xff, one->value >> 8);
+        }
+}
+
+__attribute__((noreturn)) static void finish(void) {
+    struct pollfd watched[WATCHED];
+    struct kernel_usage usage;
+    struct record *record = tell(GONE, shim.id);
+    CALL2(getrusage, RUSAGE_CHILDREN, &usage);
+    record->pid = shim.main;
+    record->shim = task.shim;
+    record->status = shim.status;
+    record->count = shim.strays;
+    record->flags = (shim.was_stopped ? WAS_STOPPED : 0) | (shim.phase == EMPTY ? 0 : LEFT_SOME);
+    report_usage(&record->usage, &usage);
+    flush();
+    while (outbox.length && !shim.is_over) { /* the pipe is full: wait for room, but not for the dead */
+        shim.is_over = wait_for_news(watched, -1, -1);
+        take_orders();
+        flush();
+    }
+    leave(0);
+}
+
+/* Until the tree is gone. */
+__attribute__((noreturn)) static void guard(void) {
+    struct pollfd watched[WATCHED];
+    int more = 1; /* it may have ended already */
+    for (;;) {
+        shim.is_over = wait_for_news(watched, -1, time_to_wait(more));
+        if (shim.is_over) end_tree();
+        take_orders();
+        more = reap();
+        if (shim.phase == EMPTY || is_hopeless()) finish();
+        if (shim.phase == LINGERING && shim.linger_ms != FOR_EVER && now_ms() >= shim.linger_until) end_tree();
+        if (shim.phase == ENDING) strike();
+        flush();
+    }
+}
+
+/* What the launch needed is given back, so that an idle shim is small; the child's descriptors must not stay open
+ * here, or the reader of its output would never see the end. */
+static void tidy(void) {
+    for (int i = 0; i < task.n_fds; i++) close_fd(task.fds[i]);
+    if (task.scratch) CALL2(munmap, task.scratch, task.scratch_size);
+    if (task.strings && task.request->flags & STRINGS_IN_MEMFD) CALL2(munmap, task.strings, task.request->bytes);
+}
+
+__attribute__((noreturn)) static void fail(uint64_t id) {
+    struct pollfd watched[WATCHED];
+    struct record *record = tell(FAILED, id);
+    record->shim = task.shim;
+    record->status = task.error;
+    record->stage = (uint32_t)task.stage;
+    record->count = (uint32_t)task.candidate;
+    flush();
+    while (outbox.length && !wait_for_news(watched, -1, -1)) {
+        take_orders();
+        flush();
+    }
+    leave(0);
+}
+
+__attribute__((noreturn)) static void be_shim(void *buffer, size_t buffer_size) {
+    CALL5(prctl, PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0);
+    if (!parent_is(common.nest)) leave(0); /* nothing was started yet */
+    CALL5(prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    CALL5(prctl, PR_SET_NAME, "regrow-shim", 0, 0, 0);
+    CALL0(setsid);
+    close_fd(common.control);
+    outbox.length = 0;
+    task.shim = (int32_t)CALL0(getpid);
+    shim.id = task.request->head.id;
+    shim.linger_ms = task.request->linger_ms;
+    shim.stuck_ms = task.request->stuck_ms;
+    long pid = launch();
+    tidy();
+    CALL2(munmap, buffer, buffer_size);
+    if (task.error) {
+        if (pid > 0) CALL4(wait4, pid, NULL, 0, NULL);
+        fail(shim.id);
+    }
+    shim.main = (int32_t)pid;
+    struct record *record = tell(LAUNCHED, shim.id);
+    record->pid = shim.main;
+    record->shim = task.shim;
+    flush();
+    guard();
+}
+
+/* ---- The nest: a table of shims ---------------------------------------------------------------------------------- */
+
+/* Open addressing, linear probing; a key is never 0. Not inherited by shims: each would keep a copy of what the nest
+ * changes later. */
+struct map { uint64_t *slots, mask, length; }; /* a slot is a key and a value */
+
+static struct map ids, pids; /* id -> pid of its shim, and the other way round */
+
+static uint64_t place(const struct map *map, uint64_t key) {
+    uint64_t at = (key * 0x9e3779b97f4a7c15u >> 20) & map->mask;
+    while (map->slots[2 * at] && map->slots[2 * at] != key) at = (at + 1) & map->mask;
+    return at;
+}
+
+static uint64_t get(const struct map *map, uint64_t key) { return map->slots[2 * place(map, key) + 1]; }
+
+static void put(struct map *map, uint64_t key, uint64_t value) {
+    uint64_t at = place(map, key);
+    if (!map->slots[2 * at]) map->length++;
+    map->slots[2 * at] = key;
+    map->slots[2 * at + 1] = value;
+}
+
+static int make_map(struct map *map, uint64_t size) {
+    uint64_t *slots = pages(size * 16);
+    if (!slots) return 0;
+    CALL3(madvise, slots, size * 16, MADV_DONTFORK);
+    *map = (struct map){slots, size - 1, 0};
+    return 1;
+}
+
+/* Room for one more, before it is needed: a shim that cannot be noted is not made. */
+static int grow(struct map *map) {
+    struct map bigger, old = *map;
+    if (map->length * 2 < map->mask) return 1;
+    if (!make_map(&bigger, (old.mask + 1) * 2)) return 0;
+    for (uint64_t i = 0; i <= old.mask; i++)
+        if (old.slots[2 * i]) put(&bigger, old.slots[2 * i], old.slots[2 * i + 1]);
+    *map = bigger;
+    CALL2(munmap, old.slots, (old.mask + 1) * 16);
+    return 1;
+}
+
+/* Those behind it move up, so that none is cut off from the place where it is looked for. */
+static void drop(struct map *map, uint64_t key) {
+    uint64_t at = place(map, key);
+    if (!map->slots[2 * at]) return;
+    map->length--;
+    map->slots[2 * at] = map->slots[2 * at + 1] = 0;
+    for (uint64_t next = (at + 1) & map->mask; map->slots[2 * next]; next = (next + 1) & map->mask) {
+        uint64_t moved = map->slots[2 * next], value = map->slots[2 * next + 1];
+        map->slots[2 * next] = map->slots[2 * next + 1] = 0;
+        map->length--;
+        put(map, moved, value);
+    }
+}
+
+/* ---- The nest: what is asked of it ------------------------------------------------------------------------------- */
+
+enum { BUFFER = 128 * 1024, REQUESTS = 64 };
+enum { LOST_SHIM = 1, STUCK_SHIM = 2 };      /* in `ids` instead of a pid: no shim can have these */
+enum { PATIENCE = 500, NEST_STUCK = 5000 }; /* ms */
+
+static struct {
+    char *buffer;
+    int is_over, is_ending; /* the supervisor is gone; it, or its control socket */
+    int lost;               /* shims that were killed, and whose children are not all ended yet */
+    int64_t impatient_at, stuck_at, pause;
+    struct blow last;
+} nest;
+
+static void refuse(enum record_kind kind, uint64_t id, int stage, long error) {
+    struct record *record = tell(kind, id);
+    record->stage = (uint32_t)stage;
+    record->status = (int)-error;
+}
+
+static void hatch(const struct start *request, uint32_t length) {
+    if (!is_sound(request, length)) {
+        refuse(FAILED, request->head.id, AT_REQUEST, -EINVAL);
+        return;
+    }
+    task.request = request;
+    if (!grow(&ids) || !grow(&pids)) {
+        refuse(FAILED, request->head.id, AT_FORK, -ENOMEM);
+        return;
+    }
+    long pid = CALL5(clone, SIGCHLD, 0, 0, 0, 0);
+    if (pid == 0) be_shim(nest.buffer, BUFFER);
+    if (pid < 0) {
+        refuse(FAILED, request->head.id, AT_FORK, pid);
+        return;
+    }
+    put(&ids, request->head.id, (uint64_t)pid);
+    put(&pids, (uint64_t)pid, request->head.id);
+}
+
+static long queue_order(int32_t pid, int value) {
+    struct signal_order order = {.code = SI_QUEUE, .pid = (uint32_t)common.nest, .value = value};
+    return CALL3(rt_sigqueueinfo, pid, SIGNAL_ORDER, &order);
+}
+
+static void order_end(int32_t pid) {
+    CALL2(kill, pid, SIGCONT); /* somebody may have stopped it */
+    if (queue_order(pid, END_TREE) < 0) CALL2(kill, pid, SIGUSR1);
+}
+
+/* To a shim that is ours and not reaped: its number cannot mean another. */
+static void forward(const struct order *order, uint32_t length) {
+    int32_t pid = (int32_t)get(&ids, order->head.id);
+    long error = 0;
+    if (pid <= STUCK_SHIM) return; /* gone, or lost: the supervisor is told, or will be */
+    if (order->head.kind == KILL) order_end(pid);
+    if (order->head.kind == DESTROY) CALL2(kill, pid, SIGKILL);
+    if (order->head.kind != SIGNAL) return;
+    if (length < sizeof *order || !order->signal || order->signal > SIGNALS || order->to > TO_TREE)
+        error = -EINVAL;
+    else
+        error = queue_order(pid, (int)(order->signal | order->to << 8));
+    if (error < 0) refuse(REFUSED, order->head.id, AT_REQUEST, error);
+}
+
+static void answer(const struct request *request, uint32_t length) {
+    if (length < sizeof *request || !request->id) return;
+    if (request->version != VERSION)
+        refuse(request->kind == START ? FAILED : REFUSED, request->id, AT_REQUEST, -EPROTO);
+    else if (request->kind == START)
+        hatch((const struct start *)(const void *)request, length);
+    else
+        forward((const struct order *)(const void *)request, length);
+}
+
+static void take_descriptors(const struct control *control, size_t length) {
+    task.n_fds = 0;
+    if (length < sizeof *control || control->level != SOL_SOCKET || control->type != SCM_RIGHTS) return;
+    task.n_fds = (int)((control->length - sizeof *control) / sizeof *control->fds);
+    for (int i = 0; i < task.n_fds; i++) task.fds[i] = control->fds[i];
+}
+
+enum taken { NOTHING, CLOSED, TAKEN };
+
+static enum taken take_request(void) {
+    static union { struct control head; char room[sizeof(struct control) + 4 * (MOST_FDS + 1)]; } control;
+    struct vector part = {nest.buffer, BUFFER};
+    struct message message = {.parts = &part, .n_parts = 1, .control = &control, .control_length = sizeof control};
+    long length = CALL3(recvmsg, common.control, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (length == -EAGAIN) return NOTHING;
+    if (length <= 0) return CLOSED;
+    take_descriptors(&control.head, message.control_length);
+    const struct request *request = (const struct request *)(const void *)nest.buffer;
+    if (message.flags & MSG_CTRUNC)
+        refuse(FAILED, request->id, AT_DESCRIPTORS, -EMFILE); /* our table was full */
+    else
+        answer(request, message.flags & MSG_TRUNC ? 0 : (uint32_t)length);
+    for (int i = 0; i < task.n_fds; i++) close_fd(task.fds[i]);
+    return TAKEN;
+}
+
+/* Some of them; more only when what there is to tell has been told. Returns whether there may be more, ever. */
+static int take_requests(void) {
+    enum taken taken = TAKEN;
+    for (int i = 0; i < REQUESTS && !outbox.length && taken == TAKEN; i++) {
+        taken = take_request();
+        flush();
+    }
+    return taken != CLOSED;
+}
+
+/* ---- The nest: what becomes of the shims ------------------------------------------------------------------------- */
+
+static int is_shim(int32_t pid) { return get(&pids, (uint64_t)pid) != 0; }
+
+static void bury(int32_t pid, int status) {
+    uint64_t id = get(&pids, (uint64_t)pid);
+    if (!id) return; /* what a killed shim left */
+    drop(&pids, (uint64_t)pid);
+    if (status == 0) { /* it has told everything itself */
+        drop(&ids, id);
+        return;
+    }
+    put(&ids, id, LOST_SHIM);
+    if (!nest.lost++) nest.pause = FIRST_PAUSE, nest.stuck_at = now_ms() + NEST_STUCK;
+}
+
+/* Returns whether no child is left at all. */
+static int nest_reap(int *more) {
+    for (int i = 0; i < AT_ONCE; i++) {
+        int status;
+        long pid = CALL4(wait4, -1, &status, WNOHANG, NULL);
+        *more = 0;
+        if (pid <= 0) return pid == -ECHILD;
+        bury((int32_t)pid, status);
+    }
+    *more = 1;
+    return 0;
+}
+
+static uint64_t find_id(uint64_t value) {
+    for (uint64_t i = 0; i <= ids.mask; i++)
+        if (ids.slots[2 * i] && ids.slots[2 * i + 1] == value) return ids.slots[2 * i];
+    return 0;
+}
+
+static void tell_lost(enum record_kind kind, uint64_t id) {
+    struct record *record = tell(kind, id);
+    record->pid = nest.last.refused_pid;
+    record->count = nest.last.found;
+}
+
+/* What a killed shim leaves falls to the nest. It is lost when all of that is ended, not before: until then nothing
+ * may take its place. */
+static void end_leftovers(void) {
+    uint64_t id;
+    nest.last = kill_children(is_shim);
+    if (nest.last.refused && nest.is_over) signal_descendants(SIGKILL, 0); /* below what we may not kill */
+    if (!nest.last.found) {
+        while (nest.lost && outbox.length < OUTBOX) {
+            if (!(id = find_id(LOST_SHIM))) id = find_id(STUCK_SHIM);
+            tell_lost(LOST, id);
+            drop(&ids, id);
+            nest.lost--;
+        }
+    } else if (now_ms() >= nest.stuck_at)
+        while (outbox.length < OUTBOX && (id = find_id(LOST_SHIM))) {
+            tell_lost(STUCK, id);
+            put(&ids, id, STUCK_SHIM);
+        }
+}
+
+static void kill_shims(void) {
+    for (uint64_t i = 0; i <= pids.mask; i++)
+        if (pids.slots[2 * i]) CALL2(kill, pids.slots[2 * i], SIGKILL);
+}
+
+/* Nobody may start any more, and all is to end: the supervisor is gone, or has closed the control socket. */
+static void begin_to_end(void) {
+    nest.impatient_at = nest.stuck_at = now_ms() + PATIENCE;
+    nest.is_ending = 1;
+    close_fd(common.control);
+    common.control = -1;
+    for (uint64_t i = 0; i <= pids.mask; i++)
+        if (pids.slots[2 * i]) order_end((int32_t)pids.slots[2 * i]);
+}
+
+static int64_t nest_time_to_wait(int more) {
+    if (more) return 0;
+    if (!nest.lost && !nest.is_over) return -1;
+    int64_t pause = nest.pause ? nest.pause : LAST_PAUSE;
+    if (nest.pause < LAST_PAUSE) nest.pause *= 2;
+    return nest.lost && now_ms() >= nest.stuck_at ? SLOW_PAUSE : pause;
+}
+
+/* Only the unreachable are left, and nobody waits for them. */
+static int nest_is_hopeless(void) {
+    return nest.is_over && !pids.length && now_ms() >= nest.stuck_at && nest.last.refused == nest.last.found;
+}
+
+__attribute__((noreturn)) static void nest_finish(void) {
+    struct pollfd watched[WATCHED];
+    flush();
+    while (outbox.length && !nest.is_over) {
+        nest.is_over = wait_for_news(watched, -1, -1);
+        flush();
+    }
+    leave(0);
+}
+
+static void read_away_signals(void) {
+    struct signal_news news[4];
+    while (CALL3(read, common.signals, news, sizeof news) > 0) continue;
+}
+
+__attribute__((noreturn)) static void be_nest(void) {
+    struct pollfd watched[WATCHED];
+    int more = 0, was_closed = 0;
+    for (;;) {
+        nest.is_over = wait_for_news(watched, outbox.length ? -1 : common.control, nest_time_to_wait(more));
+        read_away_signals();
+        if (watched[CONTROL].revents && !nest.is_over) was_closed = !take_requests();
+        if ((nest.is_over || was_closed) && !nest.is_ending) begin_to_end();
+        if (nest.is_over && now_ms() >= nest.impatient_at) kill_shims(); /* stopped, or caught in an exec */
+        int is_empty = nest_reap(&more);
+        if (nest.lost) end_leftovers();
+        if (nest.is_ending && (is_empty || nest_is_hopeless())) nest_finish();
+        flush();
+    }
+}
+
+/* ---- The beginning ----------------------------------------------------------------------------------------------- */
+
+enum { EVENTS_SIZE = 1024 * 1024 };
+
+/* What we were given by mistake is not kept open. */
+static void close_all_but(const int *kept, int n_kept) {
+    for (int from = STANDARD;;) {
+        int next = 0x7fffffff;
+        for (int i = 0; i < n_kept; i++)
+            if (kept[i] >= from && kept[i] < next) next = kept[i];
+        if (next > from) CALL3(close_range, from, next - 1, 0);
+        if (next == 0x7fffffff) return;
+        from = next + 1;
+    }
+}
+
+static void take_over_descriptors(void) {
+    int kept[] = {common.control, common.events, common.life};
+    close_all_but(kept, 3);
+    for (int i = 0; i < 3; i++) CALL3(fcntl, kept[i], F_SETFD, FD_CLOEXEC);
+    CALL3(fcntl, common.events, F_SETFL, O_WRONLY | O_NONBLOCK);
+    CALL3(fcntl, common.events, F_SETPIPE_SZ, EVENTS_SIZE); /* more is better, the usual size will do */
+    long null = open_file("/dev/null", O_RDWR);
+    for (int i = 0; i < STANDARD; i++) CALL3(dup3, null, i, 0);
+    close_fd((int)null);
+}
+
+static uint64_t set_of(int signal) { return (uint64_t)1 << (signal - 1); }
+
+static void block_signals(void) {
+    uint64_t as_usual[4] = {0}; /* the default: what our parent ignored, the child must not */
+    uint64_t all = ~(uint64_t)0, ours = set_of(SIGCHLD) | set_of(SIGCONT) | set_of(SIGUSR1) | set_of(SIGNAL_ORDER);
+    CALL4(rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
+    for (int signal = 1; signal <= SIGNALS; signal++) CALL4(rt_sigaction, signal, as_usual, NULL, sizeof all);
+    common.signals = (int)CALL4(signalfd4, -1, &ours, sizeof ours, O_CLOEXEC | O_NONBLOCK);
+}
+
+/* The pid of a dead supervisor may be another's by now; but as long as it is our parent's, it was the right one. */
+static void watch_each_other(void) {
+    common.nest = (int32_t)CALL0(getpid);
+    CALL5(prctl, PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0);
+    common.supervisor_fd = (int)CALL2(pidfd_open, common.supervisor, 0);
+    if (!parent_is(common.supervisor)) leave(0);
+    common.nest_fd = (int)CALL2(pidfd_open, common.nest, 0);
+}
+
+/* /proc may be missing, or (in another pid namespace) speak of others: then its numbers must not be used. */
+static void look_at_proc(void) {
+    char self[24] = {0}, text[24] = {0};
+    CALL4(readlinkat, AT_FDCWD, "/proc/self", self, sizeof self - 1);
+    long fd = open_file("/proc/thread-self/children", 0);
+    common.has_children_file = fd >= 0 && (int32_t)number_at(self) == common.nest;
+    close_fd((int)fd);
+    fd = open_file("/proc/sys/kernel/pid_max", 0);
+    if (fd >= 0) CALL3(read, fd, text, sizeof text - 1);
+    close_fd((int)fd);
+    common.last_pid = number_at(text) ? (int32_t)number_at(text) : 4 * 1024 * 1024;
+}
+
+static void say_hello(void) {
+    struct record *record = tell(HELLO, 0);
+    record->pid = common.nest;
+    record->flags = (common.has_children_file ? HAS_CHILDREN_FILE : 0) | (common.supervisor_fd >= 0 ? HAS_PIDFD : 0);
+    flush();
+}
+
+/* guardian CONTROL EVENTS LIFE SUPERVISOR: three descriptors and a process id */
+__attribute__((noreturn, used)) void begin(const long *stack) {
+    const char *const *arguments = (const char *const *)(stack + 1);
+    if (stack[0] != 5) leave(2);
+    common.control = (int)number_at(arguments[1]);
+    common.events = (int)number_at(arguments[2]);
+    common.life = (int)number_at(arguments[3]);
+    common.supervisor = (int32_t)number_at(arguments[4]);
+    take_over_descriptors();
+    block_signals();
+    watch_each_other();
+    CALL0(setsid);
+    CALL5(prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    CALL5(prctl, PR_SET_NAME, "regrow-nest", 0, 0, 0);
+    look_at_proc();
+    nest.buffer = pages(BUFFER);
+    if (!nest.buffer || !make_map(&ids, 256) || !make_map(&pids, 256)) leave(1);
+    say_hello();
+    be_nest();
+}

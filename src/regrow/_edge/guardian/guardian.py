@@ -1,0 +1,755 @@
+"""The guardian for a machine without a compiler: `python -I -S guardian.py CONTROL EVENTS LIFE SUPERVISOR`.
+
+What it does, and why, is told at the head of `guardian.c`, which it follows function by function; the protocol is in
+`wire.py`. It imports the standard library only, and little of that: each shim is a fork of the nest, and shares what
+neither of them writes to. Here the main process is forked, not vforked, and says by a pipe whether its exec succeeded.
+"""
+
+# ruff: noqa: E402  a type checker for another system must not read further than the assertion
+from __future__ import annotations
+
+import sys
+
+assert sys.platform == "linux"
+
+import ctypes
+import errno
+import fcntl
+import gc
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+VERSION = 1
+START, SIGNAL, KILL, DESTROY = range(1, 5)
+HELLO, LAUNCHED, FAILED, EXITED, GONE, OUT_OF_REACH, STUCK, LOST, REFUSED = range(1, 10)
+NO_NEW_PRIVS, STRINGS_IN_MEMFD, TELL_LISTEN_PID, SET_UMASK, SET_NICE = 1, 2, 4, 8, 16
+AT_REQUEST, AT_DESCRIPTORS, AT_FORK, AT_PRIVILEGES, AT_NICE, AT_DIRECTORY, AT_EXEC = range(1, 8)
+TO_MAIN, TO_GROUP, TO_TREE = range(3)
+HAS_CHILDREN_FILE, HAS_PIDFD, WAS_STOPPED, LEFT_SOME = 1, 2, 4, 8
+FOR_EVER = 0xFFFFFFFF
+
+HEAD, START_BODY, ORDER = struct.Struct("<HHIQ"), struct.Struct("<8IIiQ"), struct.Struct("<II")
+RECORD, VERDICT, NEWS = struct.Struct("<HHIQiiiIII9Q16x"), struct.Struct("<iii"), struct.Struct("<IiiI28xi80x")
+NO_USAGE = (0,) * 9
+
+SIGNAL_ORDER, END_TREE = 40, 0
+PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 15, 36, 38
+AT_ONCE, ATOMIC, EVENTS_SIZE, BUFFER, MOST_FDS = 2048, 8 * RECORD.size, 1 << 20, 1 << 17, 253
+FIRST_PAUSE, LAST_PAUSE, SLOW_PAUSE, PATIENCE, NEST_STUCK = 0.001, 0.05, 1.0, 0.5, 5.0  # seconds
+DELAY_BEFORE_EXEC = 0.0  # tests widen the window between fork and exec
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def prctl(option: int, value: int | bytes) -> None:
+    if libc.prctl(option, ctypes.c_char_p(value) if isinstance(value, bytes) else ctypes.c_ulong(value), 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def queue_order(pid: int, value: int) -> int:
+    """0, or an errno."""
+    return ctypes.get_errno() if libc.sigqueue(pid, SIGNAL_ORDER, ctypes.c_void_p(value)) else 0
+
+
+def try_kill(pid: int, number: int) -> bool:
+    """Whether it was allowed."""
+    try:
+        os.kill(pid, number)
+    except OSError as error:
+        return error.errno != errno.EPERM
+    return True
+
+
+def read_text(path: str) -> str:
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def usage_of(used: resource.struct_rusage) -> tuple[int, ...]:
+    times = (round(used.ru_utime * 1e6), round(used.ru_stime * 1e6))
+    faults = (used.ru_maxrss, used.ru_minflt, used.ru_majflt)
+    return (*times, *faults, used.ru_inblock, used.ru_oublock, used.ru_nvcsw, used.ru_nivcsw)
+
+
+class Guardian:
+    """What nest and shims have in common. A shim takes over what the nest was, when it is forked."""
+
+    def __init__(self, control: int, events: int, life: int, supervisor: int) -> None:
+        self.control, self.events, self.life = control, events, life
+        self.supervisor, self.nest = supervisor, os.getpid()
+        self.signals = self.supervisor_fd = self.nest_fd = -1
+        self.parent = supervisor
+        self.has_children_file = False
+        self.outbox = b""
+        self.is_over = False
+
+    def tell(self, kind: int, child: int, usage: tuple[int, ...] = NO_USAGE, **facts: int) -> None:
+        names = ("pid", "shim", "status", "stage", "count")
+        values = [facts.get(name, 0) for name in names]
+        self.outbox += RECORD.pack(VERSION, kind, facts.get("flags", 0), child, *values, 0, *usage)
+
+    def flush(self) -> None:
+        """Tell what there is room for; what nobody reads any more is told."""
+        try:
+            while self.outbox:
+                self.outbox = self.outbox[os.write(self.events, self.outbox[:ATOMIC]) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.outbox = b""
+
+    def wait(self, seconds: float | None, *others: int) -> set[int]:
+        """Sleep until there is something to do. Returns who of the *others* has something."""
+        poll = select.poll()
+        watched = [self.supervisor_fd] if self.parent == self.supervisor else [self.supervisor_fd, self.nest_fd]
+        if self.is_over:  # what has ended stays ready for ever, and must not keep us awake
+            watched.clear()
+        else:
+            poll.register(self.life, 0)
+        for fd in (self.signals, *watched, *others):
+            if fd >= 0:
+                poll.register(fd, select.POLLIN)
+        if self.outbox:
+            poll.register(self.events, select.POLLOUT)
+        ready = {fd for fd, _ in poll.poll(None if seconds is None else seconds * 1000)}
+        self.is_over = self.is_over or bool(ready & {self.life, *watched}) or os.getppid() != self.parent
+        return ready
+
+    def finish(self) -> None:
+        """Wait for room for what is left to tell, but not for the dead."""
+        self.flush()
+        while self.outbox and not self.is_over:
+            self.wait(None)
+            self.news()
+            self.flush()
+
+    def news(self) -> list[tuple[int, int]]:
+        """Orders from the nest, as signal and value."""
+        orders: list[tuple[int, int]] = []
+        with suppress(BlockingIOError):
+            while data := os.read(self.signals, 64 * NEWS.size):
+                for number, _, _, sender, value in NEWS.iter_unpack(data):
+                    if sender == self.nest and number in {SIGNAL_ORDER, signal.SIGUSR1}:
+                        orders.append((number, value))
+        return orders
+
+    def children(self) -> Iterator[int]:
+        """One's own. Nobody is reaped meanwhile, so each number is still his."""
+        if self.has_children_file:
+            yield from map(int, read_text("/proc/thread-self/children").split())
+            return
+        for pid in range(1, int(read_text("/proc/sys/kernel/pid_max") or 1 << 22) + 1):
+            try:
+                os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                continue
+            yield pid
+
+    def kill_children(self, is_spared: Callable[[int], object]) -> tuple[int, int, int]:
+        """How many there were, how many may not be killed, and one of those."""
+        found = [pid for pid in self.children() if not is_spared(pid)]
+        refused = [pid for pid in found if not try_kill(pid, signal.SIGKILL)]
+        return len(found), len(refused), refused[-1] if refused else 0
+
+
+# -- a whole tree: best effort, for polite signals ---------------------------------------------------------------------
+
+
+def facts_of(pid: int) -> tuple[int, int, int] | None:
+    """Parent, group, start time."""
+    fields = read_text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return (int(fields[1]), int(fields[2]), int(fields[19])) if fields else None
+
+
+def signal_descendants(number: int, only_group: int = 0) -> None:
+    """Send it to all descendants (of one group), again until nobody new is found."""
+    own = facts_of(os.getpid())
+    known = {os.getpid(): own[2] if own else 0}
+    before = 0
+    while before < len(known):
+        before = len(known)
+        for parent in list(known):
+            visit_children(parent, known, number, only_group)
+
+
+def visit_children(parent: int, known: dict[int, int], number: int, only_group: int) -> None:
+    try:
+        threads = os.listdir(f"/proc/{parent}/task")
+    except OSError:
+        return
+    for thread in threads:
+        for pid in map(int, read_text(f"/proc/{parent}/task/{thread}/children").split()):
+            if pid not in known:
+                visit(pid, parent, known, number, only_group)
+
+
+def visit(pid: int, parent: int, known: dict[int, int], number: int, only_group: int) -> None:
+    """Hold it by a pidfd, and only then look whether it is ours."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError as error:
+        if error.errno != errno.ENOSYS:
+            return
+        pidfd = -1
+    facts, parents = facts_of(pid), facts_of(parent)
+    if facts and facts[0] == parent and parents and parents[2] == known[parent]:
+        known[pid] = facts[2]
+        if only_group in {0, facts[1]}:
+            send_through(pidfd, pid, number)
+    if pidfd >= 0:
+        os.close(pidfd)
+
+
+def send_through(pidfd: int, pid: int, number: int) -> None:
+    with suppress(OSError):
+        if pidfd >= 0:
+            signal.pidfd_send_signal(pidfd, number)
+        else:
+            os.kill(pid, number)
+
+
+# -- the start of a child ----------------------------------------------------------------------------------------------
+
+
+class Start:
+    """What was asked for.
+
+    Raises:
+        ValueError: it is damaged.
+        OSError: its memory file cannot be read.
+    """
+
+    def __init__(self, message: bytes, fds: list[int]) -> None:
+        _, _, length, self.id = HEAD.unpack_from(message)
+        values = START_BODY.unpack_from(message, HEAD.size)
+        fixed, self.flags, self.linger_ms, self.stuck_ms, n_fds, *counts = values[:8]
+        self.umask, self.nice, size = values[8:]
+        strings, self.fds = message[fixed:], fds
+        if self.flags & STRINGS_IN_MEMFD and fds:
+            strings, self.fds = os.pread(fds[-1], size, 0), fds[:-1]
+        words = strings.split(b"\0")
+        if length != len(message) or len(strings) != size or len(words) != sum(counts) + 2 or len(self.fds) != n_fds:
+            raise ValueError("damaged")
+        candidates, arguments, variables = counts
+        self.directory = words[0]
+        self.candidates = words[1 : 1 + candidates]
+        self.arguments = words[1 + candidates : 1 + candidates + arguments]
+        self.variables = words[1 + candidates + arguments : 1 + candidates + arguments + variables]
+
+    def environment(self) -> dict[bytes, bytes]:
+        variables = (variable.partition(b"=") for variable in self.variables)
+        environment = {name: value for name, is_there, value in variables if is_there}
+        if self.flags & TELL_LISTEN_PID:
+            environment[b"LISTEN_PID"] = b"%d" % os.getpid()
+        return environment
+
+
+def become_main(start: Start, shim: int, verdict: int) -> None:
+    """The main process, from its first instruction to its program. Returns only if there is none: it has said why."""
+    stage, why, candidate = AT_FORK, errno.ECHILD, 0
+    try:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != shim:  # it died before we asked
+            return
+        stage = AT_NICE
+        settle(start)
+        stage = AT_PRIVILEGES
+        deny(start)
+        stage = AT_DIRECTORY
+        os.chdir(start.directory or b".")
+        stage = AT_DESCRIPTORS
+        verdict = arrange(start, verdict)
+        if DELAY_BEFORE_EXEC:
+            time.sleep(DELAY_BEFORE_EXEC)
+        stage, environment = AT_EXEC, start.environment()
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        why, candidate = execute(start, environment)
+    except OSError as error:
+        why = error.errno or errno.EINVAL
+    except Exception:  # noqa: BLE001  it must be told in any case
+        why = errno.EINVAL
+    os.write(verdict, VERDICT.pack(stage, why, candidate))
+
+
+def deny(start: Start) -> None:
+    if start.flags & NO_NEW_PRIVS:
+        prctl(PR_SET_NO_NEW_PRIVS, 1)
+
+
+def settle(start: Start) -> None:
+    os.setsid()
+    if start.flags & SET_UMASK:
+        os.umask(start.umask)
+    if start.flags & SET_NICE:
+        os.setpriority(os.PRIO_PROCESS, 0, start.nice)
+
+
+def arrange(start: Start, verdict: int) -> int:
+    """Descriptor i of the request becomes the number i, and nothing else stays open."""
+    count = max(len(start.fds), 3)
+    moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, count + 1) for fd in start.fds]  # out of each other's way
+    verdict = fcntl.fcntl(verdict, fcntl.F_DUPFD_CLOEXEC, count + 1)
+    for number, fd in enumerate(moved):
+        os.dup2(fd, number)
+    os.dup2(verdict, count, inheritable=False)
+    os.closerange(count + 1, 1 << 30)
+    return count
+
+
+def execute(start: Start, environment: dict[bytes, bytes]) -> tuple[int, int]:
+    """As execvp: what is not there, or not allowed, leads on to the next; EACCES is what it says if there was one."""
+    why, which = errno.ENOENT, 0
+    for number, program in enumerate(start.candidates):
+        try:
+            os.execve(program, start.arguments, environment)
+        except OSError as error:
+            now = error.errno or errno.EINVAL
+        if why != errno.EACCES or now not in {errno.ENOENT, errno.ENOTDIR}:
+            why, which = now, number
+        if now not in {errno.ENOENT, errno.ENOTDIR, errno.EACCES}:
+            break
+    return why, which
+
+
+# -- the shim ----------------------------------------------------------------------------------------------------------
+
+RUNNING, LINGERING, ENDING, EMPTY = range(4)
+
+
+class Shim(Guardian):
+    """Guards one tree until it is gone."""
+
+    def __init__(self, nest: Nest, start: Start) -> None:  # the nest's descriptors are inherited, so are its facts
+        self.__dict__.update(nest.common())
+        self.parent = self.nest
+        self.start, self.id, self.pid = start, start.id, os.getpid()
+        self.main = self.status = self.strays = self.blows = 0
+        self.phase = RUNNING
+        self.main_is_reaped = self.was_stopped = self.told_out_of_reach = self.told_stuck = False
+        self.linger_until = self.stuck_at = 0.0
+        self.pause = FIRST_PAUSE
+        self.last = (0, 0, 0)
+
+    def run(self) -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
+        if os.getppid() != self.nest:  # nothing was started yet
+            return
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
+        prctl(PR_SET_NAME, b"regrow-shim")
+        os.setsid()
+        os.close(self.control)
+        if self.launch():
+            self.tell(LAUNCHED, self.id, pid=self.main, shim=self.pid)
+            self.flush()
+            self.guard()
+        self.finish()
+
+    def launch(self) -> bool:
+        try:
+            verdict, theirs = os.pipe()
+            self.main = os.fork()
+        except OSError as error:
+            self.tell(FAILED, self.id, shim=self.pid, stage=AT_FORK, status=error.errno or 0)
+            return False
+        if self.main == 0:
+            try:
+                become_main(self.start, self.pid, theirs)
+            finally:
+                os._exit(127)
+        for fd in (theirs, *self.start.fds):
+            os.close(fd)
+        return self.hear(verdict)
+
+    def hear(self, verdict: int) -> bool:
+        """Whether the exec succeeded: then the pipe just ends."""
+        while verdict not in self.wait(None, verdict) and not self.is_over:
+            self.take_orders()
+        said = b"" if self.is_over else os.read(verdict, VERDICT.size)
+        os.close(verdict)
+        if said:
+            stage, why, candidate = VERDICT.unpack(said)
+            os.waitpid(self.main, 0)
+            self.tell(FAILED, self.id, shim=self.pid, stage=stage, status=why, count=candidate)
+        del self.start.arguments, self.start.variables
+        return not said
+
+    def guard(self) -> None:
+        more = True  # it may have ended already
+        while True:
+            self.wait(self.time_to_wait(more=more))
+            if self.is_over:
+                self.end_tree()
+            self.take_orders()
+            more = self.reap()
+            if self.phase == EMPTY or self.is_hopeless():
+                break
+            if self.phase == LINGERING and time.monotonic() >= self.linger_until:
+                self.end_tree()
+            if self.phase == ENDING:
+                self.strike()
+            self.flush()
+        flags = WAS_STOPPED * self.was_stopped | LEFT_SOME * (self.phase != EMPTY)
+        usage = usage_of(resource.getrusage(resource.RUSAGE_CHILDREN))
+        facts = {"pid": self.main, "shim": self.pid, "status": self.status, "count": self.strays}
+        self.tell(GONE, self.id, usage, flags=flags, **facts)
+
+    def take_orders(self) -> None:
+        for number, value in self.news():
+            if number == signal.SIGUSR1 or value == END_TREE:
+                self.was_stopped = True
+                self.end_tree()
+            else:
+                self.pass_on(value & 0xFF, value >> 8)
+
+    def pass_on(self, number: int, to: int) -> None:
+        if to == TO_TREE:
+            signal_descendants(number)
+        elif self.main_is_reaped and to == TO_GROUP:
+            signal_descendants(number, self.main)
+        elif not self.main_is_reaped:
+            try_kill(self.main if to == TO_MAIN else -self.main, number)
+
+    def end_tree(self) -> None:
+        if self.phase >= ENDING:
+            return
+        self.phase = ENDING
+        self.blows = int(self.main_is_reaped)
+        self.stuck_at = time.monotonic() + self.start.stuck_ms / 1000
+        if not self.main_is_reaped:  # until then the number is its group's
+            try_kill(-self.main, signal.SIGKILL)
+            try_kill(self.main, signal.SIGKILL)
+
+    def after_main(self) -> None:
+        if self.phase != RUNNING:
+            return
+        if not self.start.linger_ms:
+            self.end_tree()
+            return
+        self.phase = LINGERING
+        is_kept = self.start.linger_ms == FOR_EVER
+        self.linger_until = float("inf") if is_kept else time.monotonic() + self.start.linger_ms / 1000
+
+    def reap(self) -> bool:
+        """Returns whether there may be more to reap."""
+        try:
+            return all(self.reap_one() for _ in range(AT_ONCE))
+        except ChildProcessError:
+            self.phase = EMPTY
+            return False
+
+    def reap_one(self) -> bool:
+        dead = -1
+        if not self.main_is_reaped:  # its group has to be killed before it is reaped
+            look = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if look is None:
+                return False
+            dead = look.si_pid
+            if dead == self.main:
+                self.after_main()
+        pid, status, used = os.wait4(dead, os.WNOHANG)
+        if pid == self.main and not self.main_is_reaped:
+            self.main_is_reaped, self.status = True, status
+            facts = {"pid": pid, "shim": self.pid, "status": status, "flags": WAS_STOPPED * self.was_stopped}
+            self.tell(EXITED, self.id, usage_of(used), **facts)
+        elif pid and self.phase == ENDING and status & 0x7F == signal.SIGKILL:
+            self.strays += 1
+        return pid != 0
+
+    def strike(self) -> None:
+        self.blows += 1
+        if self.blows == 1:  # the group's death is often all it takes
+            return
+        self.last = found, refused, pid = self.kill_children(lambda _: False)
+        if refused:
+            signal_descendants(signal.SIGKILL)  # below what we may not kill there may be somebody whom we may
+            if refused == found and not self.told_out_of_reach and self.blows > 8:
+                self.tell(OUT_OF_REACH, self.id, pid=pid, shim=self.pid, count=refused)
+                self.told_out_of_reach = True
+        if time.monotonic() >= self.stuck_at and not self.told_stuck:
+            self.tell(STUCK, self.id, pid=pid, shim=self.pid, count=found)
+            self.told_stuck = True
+
+    def is_hopeless(self) -> bool:
+        """Without a supervisor, nobody waits for what we may not even kill."""
+        found, refused, _ = self.last
+        return self.is_over and self.told_stuck and found == refused > 0
+
+    def time_to_wait(self, *, more: bool) -> float | None:
+        if more:
+            return 0
+        if self.phase == LINGERING and self.linger_until < float("inf"):
+            return max(0.0, self.linger_until - time.monotonic())
+        if self.phase != ENDING:
+            return None
+        if self.told_stuck:
+            return SLOW_PAUSE
+        pause, self.pause = self.pause, min(2 * self.pause, LAST_PAUSE)
+        return pause
+
+
+# -- the nest ----------------------------------------------------------------------------------------------------------
+
+
+class Nest(Guardian):
+    """Makes shims, passes orders on to them, and ends what they leave when they are killed."""
+
+    def __init__(self, control: int, events: int, life: int, supervisor: int) -> None:
+        super().__init__(control, events, life, supervisor)
+        self.socket = socket.socket(fileno=control)
+        self.socket.setblocking(False)  # recv_fds of Python 3.11 forgets its flags
+        self.ids: dict[int, int] = {}
+        self.pids: dict[int, int] = {}
+        self.lost: dict[int, bool] = {}  # of killed shims, whose children are not all ended yet; whether told as stuck
+        self.is_ending = False
+        self.impatient_at = self.stuck_at = float("inf")
+        self.pause = FIRST_PAUSE
+        self.last = (0, 0, 0)
+
+    def common(self) -> dict[str, object]:
+        names = ("control", "events", "life", "supervisor", "nest", "signals", "supervisor_fd", "nest_fd")
+        facts: dict[str, object] = {name: getattr(self, name) for name in names}
+        return {**facts, "has_children_file": self.has_children_file, "outbox": b"", "is_over": False}
+
+    def run(self) -> None:
+        is_empty = more = False
+        while not self.is_ending or not (is_empty or self.is_hopeless()):
+            control = self.control if not self.outbox and not self.is_ending else -1
+            ready = self.wait(self.time_to_wait(more=more), control)
+            self.news()
+            is_closed = control in ready and not self.is_over and not self.take_requests()
+            if (self.is_over or is_closed) and not self.is_ending:
+                self.begin_to_end()
+            if self.is_over and time.monotonic() >= self.impatient_at:  # stopped, or caught in an exec
+                for pid in self.pids:
+                    try_kill(pid, signal.SIGKILL)
+            is_empty, more = self.reap()
+            if self.lost:
+                self.end_leftovers()
+            self.flush()
+        self.finish()
+
+    def take_requests(self) -> bool:
+        """Some of them. Returns whether there may be more, ever."""
+        for _ in range(64):
+            try:
+                message, fds, flags, _ = socket.recv_fds(self.socket, BUFFER, MOST_FDS)
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+            if not message:
+                return False
+            self.answer(message, fds, flags)
+            for fd in fds:
+                os.close(fd)
+            self.flush()
+            if self.outbox:
+                return True
+        return True
+
+    def answer(self, message: bytes, fds: list[int], flags: int) -> None:
+        if len(message) < HEAD.size or flags & socket.MSG_TRUNC:
+            return
+        version, kind, _, child = HEAD.unpack_from(message)
+        failure = FAILED if kind == START else REFUSED
+        if flags & socket.MSG_CTRUNC:
+            self.tell(FAILED, child, stage=AT_DESCRIPTORS, status=errno.EMFILE)  # our table was full
+        elif version != VERSION:
+            self.tell(failure, child, stage=AT_REQUEST, status=errno.EPROTO)
+        elif kind != START:
+            self.forward(kind, child, message[HEAD.size :])
+        else:
+            try:
+                self.hatch(Start(message, fds))
+            except (OSError, ValueError, struct.error) as error:
+                why = error.errno if isinstance(error, OSError) else None
+                stage = AT_FORK if why else AT_REQUEST
+                self.tell(FAILED, child, stage=stage, status=why or errno.EINVAL)
+
+    def hatch(self, start: Start) -> None:
+        pid = os.fork()
+        if pid == 0:
+            be_shim(self, start)
+        self.ids[start.id] = pid
+        self.pids[pid] = start.id
+
+    def forward(self, kind: int, child: int, body: bytes) -> None:
+        """To a shim that is ours and not reaped: its number cannot mean another."""
+        pid = self.ids.get(child)
+        if pid is None:
+            return
+        if kind == KILL:
+            order_end(pid)
+        elif kind == DESTROY:
+            try_kill(pid, signal.SIGKILL)
+        elif kind == SIGNAL:
+            number, to = ORDER.unpack_from(body) if len(body) >= ORDER.size else (0, 0)
+            is_sound = 0 < number <= 64 and to <= TO_TREE
+            if why := queue_order(pid, number | to << 8) if is_sound else errno.EINVAL:
+                self.tell(REFUSED, child, stage=AT_REQUEST, status=why)
+
+    def begin_to_end(self) -> None:
+        """Nobody may start any more: the supervisor is gone, or has closed the control socket."""
+        self.is_ending = True
+        self.impatient_at = self.stuck_at = time.monotonic() + PATIENCE
+        self.socket.close()
+        for pid in self.pids:
+            order_end(pid)
+
+    def reap(self) -> tuple[bool, bool]:
+        """Returns whether no child is left, and whether there may be more to reap."""
+        for _ in range(AT_ONCE):
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return True, False
+            if not pid:
+                return False, False
+            child = self.pids.pop(pid, None)
+            if child is not None:
+                del self.ids[child]
+                if status:  # it was killed, and has not told its end
+                    self.lose(child)
+        return False, True
+
+    def lose(self, child: int) -> None:
+        if not self.lost:
+            self.pause, self.stuck_at = FIRST_PAUSE, time.monotonic() + NEST_STUCK
+        self.lost[child] = False
+
+    def end_leftovers(self) -> None:
+        """What a killed shim left falls to the nest. It is lost when all of that is ended, not before."""
+        self.last = found, refused, pid = self.kill_children(self.pids.get)
+        if refused and self.is_over:
+            signal_descendants(signal.SIGKILL)
+        if not found:
+            for child in self.lost:
+                self.tell(LOST, child)
+            self.lost.clear()
+        elif time.monotonic() >= self.stuck_at:
+            for child in [child for child, is_told in self.lost.items() if not is_told]:
+                self.tell(STUCK, child, pid=pid, count=found)
+                self.lost[child] = True
+
+    def is_hopeless(self) -> bool:
+        """Only the unreachable are left, and nobody waits for them."""
+        found, refused, _ = self.last
+        return self.is_over and not self.pids and time.monotonic() >= self.stuck_at and found == refused
+
+    def time_to_wait(self, *, more: bool) -> float | None:
+        if more:
+            return 0
+        if not self.lost and not self.is_over:
+            return None
+        pause, self.pause = self.pause, min(2 * self.pause, LAST_PAUSE)
+        return SLOW_PAUSE if self.lost and time.monotonic() >= self.stuck_at else pause
+
+
+def order_end(pid: int) -> None:
+    try_kill(pid, signal.SIGCONT)  # somebody may have stopped it
+    if queue_order(pid, END_TREE):
+        try_kill(pid, signal.SIGUSR1)
+
+
+def be_shim(nest: Nest, start: Start) -> None:
+    """Never returns. Whatever goes wrong, its tree is ended first."""
+    code = 1
+    try:
+        shim = Shim(nest, start)
+        shim.run()
+        code = 0
+    finally:
+        try:
+            if code:
+                end_everything(nest)
+        finally:
+            os._exit(code)
+
+
+def end_everything(guardian: Guardian) -> None:
+    """The last resort of a shim that has failed."""
+    with suppress(ChildProcessError):
+        while True:
+            guardian.kill_children(lambda _: False)
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                continue
+            time.sleep(FIRST_PAUSE)
+
+
+# -- the beginning -----------------------------------------------------------------------------------------------------
+
+
+def block_signals() -> int:
+    """Block them all, for ever, and set what Python or our parent ignored back to the default. Returns the signalfd."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
+    ours = (signal.SIGCHLD, signal.SIGCONT, signal.SIGUSR1, SIGNAL_ORDER)
+    mask = struct.pack("=Q120x", sum(1 << (number - 1) for number in ours))
+    fd: int = libc.signalfd(-1, mask, os.O_CLOEXEC | os.O_NONBLOCK)
+    return fd
+
+
+def open_pidfd(pid: int) -> int:
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return -1
+
+
+def take_over_descriptors(control: int, events: int, life: int) -> None:
+    kept = (control, events, life)
+    start = 3
+    for fd in (*sorted(kept), 1 << 30):
+        os.closerange(start, fd)
+        start = fd + 1
+    for fd in kept:
+        os.set_inheritable(fd, False)
+    os.set_blocking(events, False)
+    with suppress(OSError):
+        fcntl.fcntl(events, fcntl.F_SETPIPE_SZ, EVENTS_SIZE)
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(null, number)
+    os.close(null)
+
+
+def main() -> None:
+    """Be a nest."""
+    control, events, life, supervisor = map(int, sys.argv[1:])
+    take_over_descriptors(control, events, life)
+    signals = block_signals()
+    nest = Nest(control, events, life, supervisor)
+    nest.signals = signals
+    prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
+    nest.supervisor_fd = open_pidfd(supervisor)
+    if os.getppid() != supervisor:  # it died, and the number may be another's by now
+        return
+    nest.nest_fd = open_pidfd(nest.nest)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    prctl(PR_SET_NAME, b"regrow-nest")
+    is_ours = os.readlink("/proc/self") == str(nest.nest) if os.path.islink("/proc/self") else False
+    nest.has_children_file = is_ours and os.path.exists("/proc/thread-self/children")
+    nest.tell(HELLO, 0, pid=nest.nest, flags=nest.has_children_file | HAS_PIDFD * (nest.supervisor_fd >= 0))
+    nest.flush()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    nest.run()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    finally:
+        os._exit(0)  # without Python's farewell; if it failed, the shims see that, and end their trees

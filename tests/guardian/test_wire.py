@@ -1,0 +1,69 @@
+"""Requests to bytes, and bytes to records."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from regrow._edge.guardian import records, wire
+from regrow._edge.guardian.records import Failed, Hello, Lost
+
+TEXT = st.binary(max_size=20).filter(lambda text: b"\0" not in text)
+
+
+def wanted(**options) -> wire.Start:
+    return wire.Start(**{"id": 7, "candidates": [b"/bin/x"], "arguments": [b"x"], "environment": [], **options})
+
+
+@given(st.lists(TEXT, min_size=1), st.lists(TEXT), TEXT)
+def test_strings_travel_as_they_are(arguments, environment, directory):
+    message = wire.start(wanted(arguments=arguments, environment=environment, directory=directory)).message
+    assert message[64:].split(b"\0") == [directory, b"/bin/x", *arguments, *environment, b""]
+    assert int.from_bytes(message[4:8], "little") == len(message)
+
+
+def test_many_strings_travel_in_memory():
+    request = wire.start(wanted(environment=[b"A=" + b"x" * wire.INLINE_LIMIT]))
+    assert len(request.message) == 64
+    assert request.memory is not None
+    assert request.memory.endswith(b"x\0")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"arguments": []}, "needs a program"),
+        ({"candidates": []}, "needs a program"),
+        ({"arguments": [b"a\0b"]}, "null byte"),
+        ({"descriptors": 251}, "at most 250"),
+        ({"id": 0}, "must be > 0"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused(wrong, why):
+    with pytest.raises(ValueError, match=why):
+        wire.start(wanted(**wrong))
+
+
+def record(kind: int, version: int = wire.VERSION, **fields: int) -> bytes:
+    names = ("flags", "id", "pid", "shim", "status", "stage", "count")
+    widths = (4, 8, 4, 4, 4, 4, 4)
+    values = [fields.get(name, 0).to_bytes(width, "little") for name, width in zip(names, widths, strict=True)]
+    head = version.to_bytes(2, "little") + kind.to_bytes(2, "little")
+    return (head + b"".join(values)).ljust(records.SIZE, b"\0")
+
+
+def test_records_are_values():
+    data = record(1, pid=5, flags=3) + record(3, id=9, status=2, stage=7, count=1) + record(8, id=10)
+    assert list(records.decode(data)) == [
+        Hello(pid=5, has_children_file=True, has_pidfd=True),
+        Failed(id=9, stage=wire.Stage.EXEC, errno=2, candidate=1),
+        Lost(id=10),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [(record(1, version=9), "version 9"), (record(99), "unknown kind 99"), (record(3, stage=99), "99 is not a valid")],
+)
+def test_what_is_no_record_is_refused(data, why):
+    with pytest.raises(ValueError, match=why):
+        list(records.decode(data))
