@@ -1,11 +1,14 @@
 """What all tests share: none of them may leave a process behind."""
 
 import os
+import sys
 import time
 import uuid
 
 import psutil
 import pytest
+
+collect_ignore = [] if sys.platform == "linux" else ["guardian"]  # it is for Linux only, and so are its tests
 
 # Every process that inherits our environment can be told by it, also a daemon that is no descendant any more; and
 # tests that run beside us, in another worker, are not mistaken for ours.
