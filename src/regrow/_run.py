@@ -124,7 +124,9 @@ async def run_to_end(
 
 def _signals_to_stop() -> list[signal.Signals]:
     """SIGTERM, and what a terminal sends: without `nohup`, a terminal that goes away takes its programs along."""
-    from_terminal = [signal.SIGINT, *([signal.SIGHUP] if sys.platform != "win32" else [])]
+    from_terminal = [signal.SIGINT]
+    if sys.platform != "win32":
+        from_terminal.append(signal.SIGHUP)
     return [signal.SIGTERM, *(number for number in from_terminal if signal.getsignal(number) != signal.SIG_IGN)]
 
 

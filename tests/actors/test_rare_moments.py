@@ -157,18 +157,13 @@ async def test_a_wait_that_was_cancelled_before_it_began_is_cancelled_all_the_sa
         for _ in range(10):
             root = tree.handle._root
             tree.launcher.newest("a").exit(1)
-            await settle_until_exited(tree)
+            await tree.handle["a"].wait_exit()
             root.ref.tell(Ask(StopChild("a"), Request()))
             await settle()
             assert root._waits == {}
             await tree.handle["a"].start()
             await trio.sleep(60)
         assert tree.handle.status().state == "ready"
-
-
-async def settle_until_exited(tree):
-    while tree.handle["a"].status().pid is not None:
-        await trio.lowlevel.checkpoint()
 
 
 async def test_a_start_asked_for_while_its_child_is_up_is_refused_also_if_that_dies_meanwhile(autojump_clock):

@@ -85,6 +85,7 @@ def test_giving_up_leaves_the_crashed_child_down_and_stops_the_others_in_reverse
     world = booted("a b c d", max_restarts=0)
     world.ended("b", code=3)
     assert world.take() == ["ending .: gave_up", "stop d"]
+    assert world.states() == "a ready, b down, c ready, d stopping"
     world.stopped("d")
     world.stopped("c")
     assert world.take() == ["stop c", "stop a"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.decisions.failing import RETRY_WAITS, failing
-from tests.decisions.slow import Slow, calm
+from tests.decisions.slow import Slow, booted, calm
 from tests.decisions.trees import GROUPS, child, children, tree
 
 from regrow._decisions.calls import DeleteChild, RestartChild, StartChild, StartNamed, StopChild
@@ -225,6 +225,16 @@ def test_stop_child_during_the_stops_before_a_backoff_cancels_it():
     world.stopped("b")
     assert world.take() == ["cancel a", "answer ok", "delete a", "answer ok"]
     assert world.states() == "b down"
+
+
+def test_one_that_was_cancelled_so_stays_down_when_the_stops_are_over():
+    world = booted(child("a", backoff=Backoff(immediate=0)), "b", strategy="rest_for_one")
+    world.ended("a")
+    world.ask(StopChild("a"))
+    world.take()
+    world.stopped("b")
+    assert world.take() == []
+    assert world.states() == "a down, b down"
 
 
 def test_a_nested_supervisor_that_fails_to_start_again_is_retried_by_the_one_above():
