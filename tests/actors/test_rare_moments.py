@@ -129,8 +129,10 @@ async def test_what_is_stuck_is_not_replaced_by_a_supervisor_that_is_started_aga
     launcher.plan("inner/x", Script(unkillable=True, ignores="SIGTERM"))
     inner = supervisor(child("x", start_timeout=20), name="inner")
     async with opened(supervisor(inner), launcher) as tree:
-        with pytest.raises(StartFailedError, match=r"inner/x#1 is still there after the kill"):
+        with pytest.raises(TerminateFailedError, match="inner/x"):
             await tree.handle["inner"].restart()
+        with pytest.raises(StartFailedError, match=r"inner/x#1 is still there after the kill"):
+            await tree.handle["inner"].start()
         assert tree.running() == ["inner/x#1"]
         stuck = launcher.newest("inner/x")
         async with trio.open_nursery() as nursery:

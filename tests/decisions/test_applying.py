@@ -118,6 +118,11 @@ def test_what_only_a_new_process_can_have_replaces_it(change: dict[str, Any]):
     assert planned(tree(child("a")), tree(child("a", **change))) == Plan(replaced=("a",))
 
 
+def test_those_that_are_stopped_are_the_removed_and_the_replaced_ones():
+    old, new = tree("a b c"), tree(child("a", command=["other"]), "b")
+    assert planned(old, new).stopped == ("c", "a")
+
+
 def test_replaced_children_come_in_the_new_order():
     old, new = tree("a b c"), tree(*(child(name, command=["other"]) for name in "cab"))
     assert planned(old, new) == Plan(replaced=("c", "a", "b"))

@@ -79,6 +79,16 @@ def test_a_retired_child_is_stopped_by_a_group_restart_and_not_started(strategy)
     assert world.states() == "a ready, b down, c ready"
 
 
+@pytest.mark.parametrize("strategy", GROUPS)
+def test_a_child_that_is_not_retired_after_all_is_revived_as_before(strategy):
+    world = booted("a b", child("c", autostart=False), strategy=strategy)
+    world.top.ledger.retire(["b", "c"])
+    world.top.ledger.retire(["b", "c"], really=False)
+    world.ended("a")
+    world.settle()
+    assert world.states() == "a ready, b ready, c down"
+
+
 def test_a_call_brings_a_retired_child_back():
     world = booted("a b", strategy="one_for_all")
     world.top.ledger.retire(["b"])
@@ -121,3 +131,12 @@ def test_stopping_a_supervisor_with_something_stuck_below_says_so(left, answer):
     asked = world.ask(StopChild("sub"))
     world.carry_out(world.top, world.top.ledger.on_gone("sub", Exit(Reason.STOPPED, left=left), world.now))
     assert asked.answer == answer
+
+
+def test_nothing_replaces_a_supervisor_by_hand_below_which_something_is_stuck():
+    world = booted(tree("x", name="sub"))
+    asked = world.ask(RestartChild("sub"))
+    world.take()
+    world.carry_out(world.top, world.top.ledger.on_gone("sub", Exit(Reason.STOPPED, left=("sub/x",)), world.now))
+    assert asked.answer == "stuck"
+    assert world.states() == "sub down"

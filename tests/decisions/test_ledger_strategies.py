@@ -64,6 +64,11 @@ def test_a_dynamic_supervisor_starts_the_child_with_the_arguments_of_its_own_sta
     assert world.process("w").spec is spec
 
 
+@pytest.mark.parametrize(("strategy", "shares"), [("one_for_one", False), *((strategy, True) for strategy in GROUPS)])
+def test_only_under_a_group_strategy_a_restart_is_about_siblings(strategy, shares):
+    assert booted("a", strategy=strategy).top.ledger.shares_restarts == shares
+
+
 # -- what the one-line descriptions hide
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import signal
 from pathlib import PurePosixPath
 from typing import Any
@@ -268,6 +269,22 @@ def test_the_environment_cannot_be_changed_afterwards_and_is_not_shown():
         spec.env["B"] = "c"  # type: ignore[index]
     assert "<SECRET>" in repr(spec)
     assert "hunter2" not in repr(spec)
+
+
+def test_the_environment_can_be_hashed_copied_and_sent():
+    env = ChildSpec(**CHILD, env={"A": "1", "B": "2"}).env
+    same = ChildSpec(**CHILD, env={"B": "2", "A": "1"}).env
+    assert env == same
+    assert hash(env) == hash(same)
+    assert len(env) == 2
+    assert pickle.loads(pickle.dumps(env)) == env
+    assert ChildSpec(**CHILD).env == {}
+
+
+def test_a_number_beyond_all_floats_is_infinite():
+    assert ChildSpec(**CHILD, start_timeout=10**400).start_timeout == INF
+    with pytest.raises(InvalidSpecError, match="must be more than 0"):
+        ChildSpec(**CHILD, start_timeout=-(10**400))
 
 
 def test_each_step_of_a_stop_has_the_grace_or_a_wait_of_its_own():

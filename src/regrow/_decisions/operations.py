@@ -131,6 +131,7 @@ class Operations(Memory):
                 self._abandon(operation)
         if exit.left and isinstance(operation.purpose, Answer):
             operation.error = TerminateFailedError(", ".join(exit.left), None, 0.0)
+            operation.drop_start(entry.name)
         self._is_down(operation, entry)
         self._advance(operation)
 
