@@ -1,9 +1,11 @@
 """What all tests share: none of them may leave a process behind."""
 
 import os
+import signal
 import sys
 import time
 import uuid
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -14,6 +16,10 @@ collect_ignore = [] if sys.platform == "linux" else ["guardian"]  # it is for Li
 # tests that run beside us, in another worker, are not mistaken for ours.
 TAG = "REGROW_TEST_RUN"
 RUN = os.environ[TAG] = uuid.uuid4().hex
+
+# A shell that starts us in the background has us ignore Ctrl-C, and so would every program that a test presses it in.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PATIENCE = 1.0
 """Seconds that a process may take to vanish after the test: the kernel and init are not ours to hurry."""
@@ -31,8 +37,7 @@ def no_process_is_left():
         left = leftovers(before)
     if left:
         story = "\n".join(f"  {describe(process)}" for process in left)
-        for process in left:
-            end(process)
+        end(left)
         pytest.fail(f"processes were left behind:\n{story}", pytrace=False)
 
 
@@ -70,10 +75,9 @@ def describe(process):
         return f"{process.pid} (gone by now)"
 
 
-def end(process):
-    """Kill it, and reap it if it is our own child."""
-    try:
-        process.kill()
-        process.wait(timeout=PATIENCE)
-    except (psutil.Error, psutil.TimeoutExpired):
-        pass
+def end(processes):
+    """Kill them, and reap those that are our own children."""
+    for process in processes:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(processes, timeout=PATIENCE)
