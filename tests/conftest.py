@@ -17,9 +17,11 @@ collect_ignore = [] if sys.platform == "linux" else ["guardian"]  # it is for Li
 TAG = "REGROW_TEST_RUN"
 RUN = os.environ[TAG] = uuid.uuid4().hex
 
-# A shell that starts us in the background has us ignore Ctrl-C, and so would every program that a test presses it in.
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell that starts us in the background has us ignore what a terminal sends, and so would every program of a test.
+for name, usual in {"SIGINT": signal.default_int_handler, "SIGQUIT": signal.SIG_DFL}.items():
+    number = getattr(signal, name, None)
+    if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, usual)
 
 PATIENCE = 1.0
 """Seconds that a process may take to vanish after the test: the kernel and init are not ours to hurry."""
