@@ -12,6 +12,7 @@ from regrow import Backoff
 from regrow._actors.mailbox import Request
 from regrow._actors.messages import Adopt, Ask
 from regrow._decisions.calls import StopChild
+from regrow._decisions.ledger import Ledger
 from regrow.abc import Exited, NotLaunched, OutputGap, Refusal, Stream
 from regrow.exceptions import (
     AlreadyRunningError,
@@ -318,3 +319,52 @@ async def test_the_status_of_a_tree_that_boots_or_stops_says_so(autojump_clock):
             await trio.sleep(1)
         states.append(tree.handle.status().state)
     assert states == ["stopping"]
+
+
+async def test_a_child_that_is_not_ready_in_time_is_stopped_and_its_start_has_failed(autojump_clock):
+    launcher = FakeLauncher()
+    with pytest.raises(ExceptionGroup, match="not ready within 4 s"):
+        async with opened(supervisor("a", child("b", ready=TcpPort(1), start_timeout=4)), launcher):
+            pytest.fail("the body must not run")
+    assert launcher.newest("b").signals == ["SIGTERM"]
+    assert trio.current_time() == pytest.approx(4.0)
+
+
+async def test_wait_ready_for_what_is_stuck_ends_with_the_tree(autojump_clock):
+    launcher = FakeLauncher(script=lambda key, spec: Script(unkillable=True, ignores="SIGTERM"))
+    async with trio.open_nursery() as nursery, opened(supervisor("a"), launcher) as tree:
+        with pytest.raises(TerminateFailedError):
+            await tree.handle["a"].stop()
+        nursery.start_soon(_expect_no_ready, tree.handle["a"].wait_ready)
+        await settle()
+
+
+async def test_waiting_for_a_child_of_a_supervisor_that_breaks_down_ends(autojump_clock, monkeypatch):
+    def broken(self, name, exit, now):
+        raise RuntimeError("a bug of ours")
+
+    with pytest.raises(ExceptionGroup):
+        async with trio.open_nursery() as nursery, opened(supervisor("a", "b")) as tree:
+            nursery.start_soon(_expect_ended, tree.handle["b"].wait_exit)
+            await settle()
+            monkeypatch.setattr(Ledger, "on_gone", broken)
+            tree.launcher.newest("a").exit(1)
+            await trio.sleep_forever()
+
+
+async def _expect_ended(call):
+    with pytest.raises(SupervisorEndedError), trio.CancelScope(shield=True):
+        await call()
+
+
+async def test_what_becomes_ready_while_it_is_being_stopped_is_not_ready(autojump_clock):
+    launcher = FakeLauncher()
+    launcher.plan("b", Script(stop_takes=5.0))
+    async with opened(supervisor("a"), launcher) as tree:
+        with trio.move_on_after(1):
+            await tree.handle.start_child(child("b", ready=TcpPort(1), stop=60))
+        await settle()
+        tree.take()
+        launcher.newest("b").become_ready()
+        await trio.sleep(10)
+        assert tree.take() == ["b stopped", "ChildForgotten b"]

@@ -275,8 +275,6 @@ def _unknown(terminal: Exited) -> str:
 
 
 def _not_launched(answer: NotLaunched, pid: int | None) -> Exit:
-    if answer.refusal is Refusal.REVOKED:
-        return Exit(Reason.STOPPED)
     return Exit(
         Reason.FAILED_TO_START,
         why=answer.why,

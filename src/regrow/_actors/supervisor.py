@@ -204,10 +204,8 @@ class Supervisor:
 
     def _withdraw(self, ask: Ask, now: float) -> list[Verdict]:
         """Whoever asked for a start was cancelled: take it back, or undo it if it is done by now."""
-        if not ask.request.is_answered:
+        if not ask.request.is_answered or ask.request.is_refused:
             return self.ledger.withdraw(ask, ask.name, now)
-        if ask.request.is_refused:
-            return []
         orders = self.ledger.ask(Ask(StopChild(ask.name), Request()), StopChild(ask.name), now)
         if isinstance(ask.call, StartChild):
             orders += self.ledger.ask(Ask(DeleteChild(ask.name), Request()), DeleteChild(ask.name), now)
@@ -235,7 +233,7 @@ class Supervisor:
                 scope = self._waits[name] = trio.CancelScope()
                 self._nursery.start_soon(self._wait, scope, Due(name, token), delay)
             case verdicts.CancelWait(name):
-                if name in self._waits:
+                if name in self._waits:  # pragma: no branch - it may be over just now, its message on the way
                     self._waits.pop(name).cancel()
             case verdicts.Reply(ask, error):
                 self._reply(ask, error)
@@ -263,6 +261,8 @@ class Supervisor:
                 self._tell(Up(self._name))
             case verdicts.Ending(end):
                 self._tell_of_end(end)
+            case _:
+                assert_never(order)
 
     def _tell_of_end(self, end: End) -> None:
         number = self.key.incarnation

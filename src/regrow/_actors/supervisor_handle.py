@@ -180,7 +180,5 @@ class SupervisorHandle(Handle):
 
 def handle(root: Supervisor, path: str) -> ChildHandle | SupervisorHandle:
     """The handle of what is at *path* now."""
-    if path == ".":
-        return SupervisorHandle(root, path)
     kind = ChildHandle if isinstance(Handle(root, path).spec, ChildSpec) else SupervisorHandle
     return kind(root, path)
