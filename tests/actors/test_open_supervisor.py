@@ -162,6 +162,17 @@ async def _expect_ended(call):
         await call()
 
 
+async def test_whoever_broke_a_supervisor_is_answered_too(autojump_clock, monkeypatch):
+    def broken(self, spec):
+        raise OurError("a bug of ours")
+
+    async with opened(supervisor(supervisor("a", name="inner"))) as tree:
+        with monkeypatch.context() as patch, trio.fail_after(5), pytest.raises(SupervisorEndedError):
+            patch.setattr(Ledger, "adopt", broken)
+            await tree.handle.supervisor("inner").apply(supervisor("a", name="inner"))
+        await tree.handle["inner"].wait_ready()
+
+
 async def test_keyboard_interrupt_in_the_body_stops_everything_first(autojump_clock):
     with pytest.raises(KeyboardInterrupt):
         async with opened(supervisor("a")) as tree:

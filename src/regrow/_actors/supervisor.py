@@ -27,6 +27,7 @@ from regrow._actors.messages import (
     Up,
     Withdraw,
 )
+from regrow._actors.news import news_of
 from regrow._actors.process import Process
 from regrow._actors.story import errors_of, exit_of
 from regrow._actors.tree import Tree
@@ -62,6 +63,7 @@ class Supervisor:
         self._nursery: trio.Nursery
         self._waits: dict[str, trio.CancelScope] = {}
         self._unanswered: set[Ask] = set()
+        self._in_hand: Message | None = None
 
     @property
     def ref(self) -> Ref[Message]:
@@ -129,7 +131,8 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001  # a mistake of ours: the nursery has ended all children by now
             self.exit = Exit(Reason.CRASHED, why="its supervisor broke down", error=error)
         finally:
-            self._dismiss([*self._unanswered, *self._mailbox.close()])
+            in_hand = [] if self._in_hand is None else [self._in_hand]
+            self._dismiss([*self._unanswered, *in_hand, *self._mailbox.close()])
         self._finish()
 
     def _finish(self) -> None:
@@ -144,15 +147,18 @@ class Supervisor:
 
     def _dismiss(self, unread: list[Message]) -> None:
         for message in unread:
+            if not isinstance(message, Ask | Adopt | Respec | Retire) or message.request.is_answered:
+                continue
             if isinstance(message, Ask):
                 at = join(self.path, message.call.name)
                 message.request.refuse(SupervisorEndedError(at, VERBS[type(message.call)]))
-            elif isinstance(message, Adopt | Respec | Retire):
+            else:
                 message.request.refuse(SupervisorEndedError(self.path, "apply"))
 
     # -- receive, decide ---------------------------------------------------------------------------------------------
 
     def _handle(self, message: Message) -> None:
+        self._in_hand = message
         if isinstance(message, Ask):
             self._unanswered.add(message)
         orders = self._decide(message, trio.current_time())
@@ -244,33 +250,14 @@ class Supervisor:
 
     def _tell_of(self, order: verdicts.News) -> None:
         """Orders that are news."""
-        match order:
-            case verdicts.Schedule(name, delay, attempt, left):
-                self._announce(events.RestartScheduled(join(self.path, name), delay, attempt, left))
-            case verdicts.Cancel(name):
-                self._announce(events.RestartCancelled(join(self.path, name)))
-            case verdicts.Add(name):
-                self._announce(events.ChildAdded(join(self.path, name)))
-            case verdicts.Forget(name, asked):
-                self.children.pop(name, None)
-                kind = events.ChildDeleted if asked else events.ChildForgotten
-                self._announce(kind(join(self.path, name)))
-            case verdicts.Booted():
-                self.ready_at = trio.current_time()
-                self._announce(events.SupervisorReady(self.path, self.key.incarnation))
-                self._tell(Up(self._name))
-            case verdicts.Ending(end):
-                self._tell_of_end(end)
-            case _:
-                assert_never(order)
-
-    def _tell_of_end(self, end: End) -> None:
-        number = self.key.incarnation
-        if end.limit:
-            culprit, exit = end.culprits[0]
-            self._announce(events.SupervisorGaveUp(self.path, number, join(self.path, culprit), exit))
-        why = {Reason.STOPPED: "asked", Reason.NORMAL: "auto-shutdown"}.get(end.reason, end.reason.value)
-        self._announce(events.SupervisorStopping(self.path, number, why.replace("_", " ")))
+        if isinstance(order, verdicts.Forget):
+            self.children.pop(order.name, None)
+        if isinstance(order, verdicts.Booted):
+            self.ready_at = trio.current_time()
+        for event in news_of(order, self.path, self.key.incarnation):
+            self._announce(event)
+        if isinstance(order, verdicts.Booted):
+            self._tell(Up(self._name))
 
     def _start(self, name: str) -> None:
         spec = self.ledger.entries[name].spec

@@ -46,7 +46,7 @@ def has_company(leader: int) -> bool:
                 return os.getpriority(os.PRIO_PGRP, leader) != _LOWEST
         except ProcessLookupError:  # somebody else reaped it: the number of its group is not to be trusted any more
             return False
-        except PermissionError:
+        except PermissionError:  # another user's by now: who knows
             pass
     return True
 
