@@ -47,11 +47,6 @@ class Plan:
         """All that are stopped."""
         return self.removed + self.replaced
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing would change, but perhaps the supervisor's own settings."""
-        return not (self.removed or self.replaced or self.added or self.changed or self.nested)
-
 
 def plan(old: Mapping[str, AnySpec], new: AnySupervisorSpec) -> Plan:
     """What to do with the entries *old*, in their start order, so that they become those of *new*.
