@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
+from io import UnsupportedOperation
 from random import Random
 
 import trio
@@ -98,9 +99,19 @@ def run(
         raise InvalidStateError(spec.name, "run", "not in the main thread", "use open_supervisor in a trio of your own")
     code, errors = trio.run(run_to_end, spec, launcher, sinks)
     with suppress(OSError, AttributeError):  # nobody there to read it: the exit code says it all the same
-        for error in errors:
-            sys.stderr.write(f"regrow: {error}\n")
+        _tell("".join(f"regrow: {error}\n" for error in errors))
     return code
+
+
+def _tell(text: str) -> None:
+    """Write to standard error, past its buffer: what stays in that makes Python end with a code of its own (120)."""
+    try:
+        number = sys.stderr.fileno()
+    except UnsupportedOperation:  # somebody has put something of his own there
+        sys.stderr.write(text)
+        return
+    with open(number, "wb", buffering=0, closefd=False) as raw:
+        raw.write(text.encode(errors="backslashreplace"))
 
 
 async def run_to_end(
