@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from regrow._specs.child import ChildSpec as ChildSpec
     from regrow._specs.child import Restart as Restart
     from regrow._specs.child import Stdin as Stdin
+    from regrow._specs.containment import Containment as Containment
     from regrow._specs.exit import Exit as Exit
     from regrow._specs.exit import Reason as Reason
     from regrow._specs.exit import Usage as Usage
+    from regrow._specs.listen import ListenSocket as ListenSocket
     from regrow._specs.output import OutputPolicy as OutputPolicy
     from regrow._specs.output import OutputTo as OutputTo
     from regrow._specs.status import ChildCount as ChildCount
@@ -53,7 +55,9 @@ else:
         "_specs.backoff": "Backoff",
         "_specs.check": "Problem",
         "_specs.child": "ChildSpec Restart Stdin",
+        "_specs.containment": "Containment",
         "_specs.exit": "Exit Reason Usage",
+        "_specs.listen": "ListenSocket",
         "_specs.output": "OutputPolicy OutputTo",
         "_specs.status": "ChildCount ChildStatus State Statistics SupervisorStatus",
         "_specs.stop": "Stop",

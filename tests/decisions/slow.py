@@ -56,19 +56,31 @@ class Slow(World):
         process = self._process(path)
         assert process.is_ready
         assert not process.is_stopping
+        process.is_stuck = False
         self._over(process, Exit(reason, **facts))
 
     def stopped(self, path: str) -> None:
         """The process at *path*, which was told to stop, or was stuck, is gone."""
         process = self._process(path)
         assert process.is_stopping or process.is_stuck
-        self._over(process, Exit(Reason.STOPPED if process.is_stopping else Reason.FAILED_TO_START))
+        by_itself = Reason.CRASHED if process.is_ready else Reason.FAILED_TO_START
+        self._over(process, Exit(Reason.STOPPED if process.is_stopping else by_itself))
 
     def still_there(self, path: str) -> None:
         """The process at *path* is still there after the kill."""
         process = self._process(path)
-        assert not process.is_stuck
         assert process.is_stopping or not process.is_ready
+        self._stuck(process)
+
+    def left_something(self, path: str) -> None:
+        """The process at *path* has ended by itself, and a stray of it is still there after the kill."""
+        process = self._process(path)
+        assert process.is_ready
+        assert not process.is_stopping
+        self._stuck(process)
+
+    def _stuck(self, process: Process) -> None:
+        assert not process.is_stuck
         process.is_stuck = True
         name = process.spec.name
         self.tell(process.node, Message(lambda ledger, now: ledger.on_stuck(name, 7, 5.0, now)))

@@ -106,6 +106,20 @@ def test_significance_is_changed_in_place():
         {"inherit_env": False},
         {"stdin": "pipe"},
         {"output": "discard"},
+        {"containment": "proven"},
+        {"strays": "keep"},
+        {"umask": 0o22},
+        {"nice": 1},
+        {"io_priority": "idle"},
+        {"affinity": [0]},
+        {"rlimits": {"CORE": 0}},
+        {"user": "nobody"},
+        {"group": "nogroup"},
+        {"extra_groups": []},
+        {"no_new_privs": True},
+        {"sockets": ["127.0.0.1:80"]},
+        {"fds": {3: 0}},
+        {"terminal": True},
     ],
     ids=str,
 )
@@ -145,6 +159,8 @@ def test_every_field_of_a_child_is_either_taken_over_in_place_or_replaces_it():
     assert fields == {
         *("command", "cwd", "env", "inherit_env", "restart", "significant", "autostart", "stop", "success_codes"),
         *("success_signals", "backoff", "ready", "start_timeout", "stdin", "output"),
+        *("containment", "strays", "umask", "nice", "io_priority", "affinity", "rlimits", "user", "group"),
+        *("extra_groups", "no_new_privs", "sockets", "fds", "terminal"),
     }, "a new field: does a living process notice it?"
 
 

@@ -165,8 +165,3 @@ def test_in_a_call_it_is_the_answer():
     world.stopped("b")
     assert world.states() == "a ready, b down"
 
-
-def test_one_that_becomes_stuck_when_nobody_stops_it_is_stuck():
-    world = booted("a b")
-    assert world.top.ledger.on_stuck("a", 7, 5.0, world.now) == []
-    assert world.states() == "a stuck, b ready"

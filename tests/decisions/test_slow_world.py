@@ -205,6 +205,7 @@ class SlowWorld(RuleBasedStateMachine):
                 ("crashed late", partial(world.ended, path, **long)),
                 ("lost", partial(world.ended, path, Reason.LOST, loss="engine")),
                 ("ended well", partial(world.ended, path, Reason.NORMAL)),
+                ("ended, and left something:", partial(world.left_something, path)),
             ]
         return []
 

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from regrow._specs.backoff import Backoff
 from regrow._specs.child import ChildSpec, Restart, Stdin
+from regrow._specs.containment import Containment
+from regrow._specs.listen import ListenSocket
 from regrow._specs.output import OutputPolicy, OutputTo
 from regrow._specs.readiness import Calls, Completes, TcpPort
-from regrow._specs.stop import KILL, CloseStdin, Run, Signal, Stop
+from regrow._specs.stop import KILL, CloseStdin, Run, Signal, Stop, To
 from regrow._specs.supervisor import AutoShutdown, DynamicSpec, Order, Strategy, SupervisorSpec
 from regrow.exceptions import InvalidSpecError
 
@@ -33,6 +35,7 @@ REQUIRED: dict[type, dict[str, Any]] = {
     Run: {"command": ["program"]},
     CloseStdin: {},
     OutputPolicy: {},
+    ListenSocket: {"address": "127.0.0.1:80"},
     TcpPort: {"port": 80},
     Calls: {"function": bool},
 }
@@ -74,6 +77,18 @@ class Ping:
         (ChildSpec(**CHILD), "start_timeout", 30.0),
         (ChildSpec(**CHILD), "stop", Stop()),
         (ChildSpec(**CHILD), "output", OutputPolicy()),
+        (ChildSpec(**CHILD), "containment", Containment.AUTO),
+        (ChildSpec(**CHILD), "strays", 0.0),
+        *((ChildSpec(**CHILD), word, None) for word in ("umask", "nice", "io_priority", "affinity")),
+        *((ChildSpec(**CHILD), word, None) for word in ("user", "group", "extra_groups")),
+        (ChildSpec(**CHILD), "no_new_privs", False),
+        (ChildSpec(**CHILD), "terminal", False),
+        (ChildSpec(**CHILD), "rlimits", {}),
+        (ChildSpec(**CHILD), "fds", {}),
+        (ChildSpec(**CHILD), "sockets", ()),
+        (ListenSocket("/s"), "backlog", 128),
+        (ListenSocket("/s"), "name", ""),
+        (Stop(), "to", To.GROUP),
         (Stop(), "grace", 5.0),
         (Stop(), "kill_wait", 5.0),
         (Stop(), "steps", (Signal("SIGTERM"),)),
@@ -115,6 +130,26 @@ BAD: list[tuple[type, str, Any]] = [
     *((ChildSpec, "start_timeout", bad) for bad in [0, *BAD_SECONDS]),
     *((ChildSpec, "stdin", bad) for bad in ["file", None]),
     *((ChildSpec, "output", bad) for bad in [3, None]),
+    *((ChildSpec, "containment", bad) for bad in ["sure", None, True]),
+    *((ChildSpec, "strays", bad) for bad in ["leave", INF, *BAD_SECONDS]),
+    *((ChildSpec, "umask", bad) for bad in [-1, 0o1000, "022", True, 1.0]),
+    *((ChildSpec, "nice", bad) for bad in [-21, 20, "1", True]),
+    *((ChildSpec, "io_priority", bad) for bad in ["best_effort:8", "realtime", "idle:1", "low", 3, "idle\n"]),
+    *((ChildSpec, "affinity", bad) for bad in [[], [-1], ["0"], [True], 1.5, [[]]]),
+    *((ChildSpec, "rlimits", bad) for bad in [{"FILES": 1}, {"NOFILE": -1}, {"NOFILE": "1"}, {"NOFILE": True}, 3]),
+    *((ChildSpec, "rlimits", {"NOFILE": bad}) for bad in [(2, 1), (None, 1), (1,), (1, 2, 3), 2**64 - 1, 1.5]),
+    *((ChildSpec, "rlimits", bad) for bad in [None, ["NOFILE"], {3: 1}, {"nofile": 1, "NOFILE": 2}]),
+    *((ChildSpec, field, bad) for field in ("user", "group") for bad in ["", "a b", "a:b", -1, 2**32 - 1, True, 1.5]),
+    *((ChildSpec, "extra_groups", bad) for bad in ["adm", [""], [True], [-1], 3, {"adm"}]),
+    *((ChildSpec, "no_new_privs", bad) for bad in BAD_FLAGS),
+    *((ChildSpec, "sockets", bad) for bad in ["127.0.0.1:80", ["80"], [80], None, [TcpPort(80)]]),
+    *((ChildSpec, "fds", bad) for bad in [{2: 0}, {"3": 0}, {3: -1}, {3: "file"}, {3: True}, {True: 0}, [3], None]),
+    *((ChildSpec, "terminal", bad) for bad in BAD_FLAGS),
+    *((ListenSocket, "address", bad) for bad in ["", "80", ":80", "*:80", "host", "host:http", "host:65536", "::1:80"]),
+    *((ListenSocket, "address", bad) for bad in ["[::g]:80", "ho st:80", "host:-1", "host:²", "host:", "x/y:80"]),
+    *((ListenSocket, "address", bad) for bad in ["/" + 107 * "x", "/a\0", None, 80, ("127.0.0.1", 80)]),
+    *((ListenSocket, "name", bad) for bad in ["a:b", "a b", 256 * "x", "a\n", None, 3]),
+    *((ListenSocket, "backlog", bad) for bad in [0, -1, 1.5, True, None]),
     *((kind, "max_restarts", bad) for kind in (SupervisorSpec, DynamicSpec) for bad in BAD_COUNTS),
     *((kind, "window", bad) for kind in (SupervisorSpec, DynamicSpec) for bad in [0, *BAD_SECONDS]),
     *((kind, "auto_shutdown", bad) for kind in (SupervisorSpec, DynamicSpec) for bad in ["always", None]),
@@ -131,6 +166,7 @@ BAD: list[tuple[type, str, Any]] = [
     *((Backoff, "reset_after", bad) for bad in BAD_SECONDS),
     *((Backoff, "give_up_after", bad) for bad in [0, -1, 1.5, True]),
     *((Stop, "steps", bad) for bad in ["SIGTERM", None, ["SIGTERM"], [Stop()]]),
+    *((Stop, "to", bad) for bad in ["everyone", None]),
     *((Stop, "grace", bad) for bad in BAD_SECONDS),
     *((Stop, "kill_wait", bad) for bad in [0, INF, *BAD_SECONDS]),
     *((Signal, "signal", bad) for bad in ["SIGNONSENSE", 10**6, None, "SIGRTMIN+99"]),
@@ -180,7 +216,7 @@ def test_a_name_is_1_to_100_letters_digits_and_these(name):
     assert ChildSpec(name=name, command=["a"]).name == name
 
 
-@pytest.mark.parametrize("kind", [Strategy, AutoShutdown, Order, Restart, Stdin, OutputTo])
+@pytest.mark.parametrize("kind", [Strategy, AutoShutdown, Order, Restart, Stdin, OutputTo, Containment, To])
 def test_words_are_as_good_as_members(kind):
     places: dict[Any, tuple[type, dict[str, Any], str]] = {
         Strategy: (SupervisorSpec, {}, "strategy"),
@@ -189,6 +225,8 @@ def test_words_are_as_good_as_members(kind):
         Restart: (ChildSpec, {}, "restart"),
         Stdin: (ChildSpec, {}, "stdin"),
         OutputTo: (OutputPolicy, {}, "to"),
+        Containment: (ChildSpec, {}, "containment"),
+        To: (Stop, {}, "to"),
     }
     spec, _, field = places[kind]
     for one in kind:
@@ -258,6 +296,8 @@ def test_only_specs_that_hold_a_function_or_a_probe_of_somebody_are_local():
     assert not ChildSpec(**CHILD, ready=Completes()).is_local_only
     assert ChildSpec(**CHILD, ready=Calls(bool)).is_local_only
     assert ChildSpec(**CHILD, ready=Ping()).is_local_only
+    assert ChildSpec(**CHILD, fds={3: 1}).is_local_only
+    assert not ChildSpec(**CHILD, sockets=["127.0.0.1:0"], user="root", rlimits={"CORE": 0}).is_local_only
 
 
 def test_the_environment_cannot_be_changed_afterwards_and_is_not_shown():

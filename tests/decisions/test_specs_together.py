@@ -66,6 +66,61 @@ def test_a_stop_that_closes_stdin_needs_a_pipe():
     ChildSpec(**CHILD, stop=Stop(steps=[CloseStdin()]), stdin="pipe")
 
 
+def test_strays_are_not_kept_where_it_is_to_be_proven_that_nothing_is_left():
+    (message,) = messages(ChildSpec, **CHILD, strays="keep", containment="proven")
+    assert message.startswith("a.strays: 'keep' leaves processes behind, and containment='proven'")
+    ChildSpec(**CHILD, strays=3, containment="proven")
+    ChildSpec(**CHILD, strays="keep", containment="namespace")
+
+
+def test_descriptors_come_after_the_sockets():
+    (message,) = messages(ChildSpec, **CHILD, sockets=["127.0.0.1:1", "127.0.0.1:2"], fds={4: 0, 5: 0})
+    assert message == "a.fds: 4 is a socket's: they have 3 to 4; write 5 or more"
+    ChildSpec(**CHILD, sockets=["127.0.0.1:1"], fds={4: 0})
+    ChildSpec(**CHILD, fds={3: 0})
+
+
+def test_two_sockets_have_two_addresses():
+    (message,) = messages(ChildSpec, **CHILD, sockets=["127.0.0.1:1", "127.0.0.1:1", "/a"])
+    assert message == "a.sockets: 2 of them have the address 127.0.0.1:1"
+    ChildSpec(**CHILD, sockets=["127.0.0.1:0", "127.0.0.1:0"])  # two ports
+
+
+@pytest.mark.parametrize("name", ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"])
+def test_what_tells_of_the_sockets_is_the_launchers(name):
+    (message,) = messages(ChildSpec, **CHILD, sockets=["/a"], env={name: "1"})
+    assert message == f"a.env: {name} is set by the launcher, for the sockets"
+    ChildSpec(**CHILD, env={name: "1"})
+
+
+def test_every_problem_of_the_settings_is_told_at_once():
+    settings: dict[str, Any] = {"umask": -1, "rlimits": {"NOFILES": 1}, "io_priority": "best-effort"}
+    found = messages(ChildSpec, **CHILD, **settings, sockets=["80"], fds={3: 0}, strays=-1)
+    assert [message.split(": ")[0] for message in found] == [
+        *("a.umask", "a.io_priority", "a.rlimits", "a.strays", "a.fds", "a.sockets[0].address")
+    ]
+    assert "did you mean 'best_effort'?" in found[1]
+    assert "did you mean 'NOFILE'?" in found[2]
+    assert "write 'host:port', '[::1]:port' or '/path/of/a/unix/socket'" in found[-1]
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"NOFILE": (4, 2)}, "NOFILE: the soft limit (4) is above the hard one (2)"),
+        ({"NOFILE": (None, 2)}, "NOFILE: the soft limit (unlimited) is above the hard one (2)"),
+        ({"NOFILE": -1}, "NOFILE: -1 is no limit; write a whole number, (soft, hard), or None for no limit"),
+        ({"NOFILE": (1, 2, 3)}, "NOFILE: (1, 2, 3) is no limit"),
+        ({"RLIMIT_CORE": 1}, "'RLIMIT_CORE' is not the name of a limit; did you mean 'CORE'?"),
+        ({"zzzzzz": 1}, "'ZZZZZZ' is not the name of a limit: AS, CORE, "),
+        ({"CPU": 1, "cpu": 2}, "CPU is given twice, once as 'cpu'"),
+    ],
+)
+def test_what_is_wrong_with_a_limit_is_said(limits, words):
+    (message,) = messages(ChildSpec, **CHILD, rlimits=limits)
+    assert message.startswith(f"a.rlimits: {words}")
+
+
 def test_a_file_is_required_to_write_to_one_and_means_nothing_else():
     assert messages(OutputPolicy, to="file") == ["output.file: is required with to='file'"]
     assert messages(OutputPolicy, file="x")[0].startswith("output.file: has no meaning with to='inherit'")

@@ -9,21 +9,26 @@ from contextlib import suppress
 
 import pytest
 from tests.edge.recorder import Lab
+from tests.guardian.compiling import ensure_compiled
 
 from regrow._edge.local import LocalLauncher
 from regrow._edge.tuning import Tuning
 
 FORMS = {
-    "epoll_and_pidfd": Tuning(),
-    "epoll_no_pidfd": Tuning(pidfd=False),
-    "no_epoll_no_pidfd": Tuning(epoll=False, pidfd=False),
-    "no_epoll": Tuning(epoll=False),
+    "compiled": Tuning(guardian="compiled"),
+    "python": Tuning(guardian="python"),
+    "guardian_no_epoll_no_pidfd": Tuning(guardian="python", epoll=False, pidfd=False),
+    "group": Tuning(guardian="none"),
+    "group_no_pidfd": Tuning(guardian="none", pidfd=False),
+    "group_no_epoll_no_pidfd": Tuning(guardian="none", epoll=False, pidfd=False),
 }
-"""The launcher as it is here, as on an old kernel, as on macOS, and the one that is left."""
+"""The launcher as it is here, and with ever less: without a compiler, pidfds, guardians; the last is as on macOS."""
 
 
 @pytest.fixture(params=FORMS, ids=str)
 def tuning(request) -> Tuning:
+    if request.param == "compiled" and ensure_compiled() is None:
+        pytest.skip("THE COMPILED GUARDIAN IS NOT TESTED: there is none here")
     return FORMS[request.param]
 
 

@@ -135,6 +135,10 @@ class Life:
         return next(fact.pid for fact in self.facts if isinstance(fact, Launched))
 
     @property
+    def containment(self) -> str:
+        return next(fact.containment for fact in self.facts if isinstance(fact, Launched))
+
+    @property
     def is_over(self) -> bool:
         return bool(self.facts) and isinstance(self.facts[-1], Exited | Lost)
 

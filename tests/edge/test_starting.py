@@ -31,7 +31,7 @@ assert sys.platform != "win32"
 
 async def test_facts_begin_with_launched_and_ready(lab):
     life = await lab.launch(SLEEPS)
-    assert life.facts == [Launched(life.pid), Ready()]
+    assert life.facts == [Launched(life.pid, life.containment), Ready()]
     assert psutil.Process(life.pid).exe().endswith(SLEEPS[0])  # exec has succeeded
 
 
@@ -292,7 +292,7 @@ async def test_many_start_at_once(lab):
             for life in lives:
                 nursery.start_soon(lab.start, life, SLEEPS)
     assert len({life.pid for life in lives}) == 200
-    assert all(life.facts == [Launched(life.pid), Ready()] for life in lives)
+    assert all(life.facts == [Launched(life.pid, life.containment), Ready()] for life in lives)
 
 
 async def test_an_idle_child_costs_no_thread_and_no_task(tuning, lab):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.guardian.client import Client, open_client
+from tests.guardian.compiling import ensure_compiled
 from tests.guardian.hostile import alive, describe, new_marker
 
 from regrow._edge.guardian import build
@@ -28,8 +29,8 @@ def marker() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def compiled(tmp_path_factory) -> Path:
-    path = build.build(tmp_path_factory.mktemp("compiled"))
+def compiled() -> Path:
+    path = ensure_compiled()
     if path is None:
         pytest.skip("THE COMPILED GUARDIAN IS NOT TESTED: there is no C compiler here")
     return path

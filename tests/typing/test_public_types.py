@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import assert_type
@@ -11,7 +12,9 @@ from regrow import (
     ChildHandle,
     ChildSpec,
     ChildStatus,
+    Containment,
     Exit,
+    ListenSocket,
     OutputPolicy,
     Restart,
     Statistics,
@@ -42,6 +45,14 @@ def specs() -> SupervisorSpec:
         success_signals="TERM",
         ready=TcpPort(8000),
         output="discard",
+        containment="proven",
+        strays=3,
+        affinity=[0, 1],
+        rlimits={"NOFILE": 1024, "CORE": (0, None), "CPU": None},
+        user="www-data",
+        extra_groups=["adm", 4],
+        sockets=["127.0.0.1:80", ListenSocket("/run/web.sock", name="web")],
+        fds={5: 0, 6: sys.stdin},
         backoff=Backoff(initial=1, maximum=10),
     )
     assert_type(child.command, tuple[str, ...])
@@ -51,7 +62,11 @@ def specs() -> SupervisorSpec:
     assert_type(child.stop, Stop)
     assert_type(child.success_codes, frozenset[int])
     assert_type(child.output, OutputPolicy)
-    steps = Stop(steps=[CloseStdin(wait=1), Signal("TERM")])
+    assert_type(child.containment, Containment)
+    assert_type(child.affinity, frozenset[int] | None)
+    assert_type(child.extra_groups, tuple[str | int, ...] | None)
+    assert_type(child.sockets, tuple[ListenSocket, ...])
+    steps = Stop(steps=[CloseStdin(wait=1), Signal("TERM")], to="tree")
     return SupervisorSpec(name="app", strategy="rest_for_one", children=[child], max_restarts=len(steps.steps))
 
 

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from regrow._decisions.operation import Operation
 
 
+@attrs.frozen
+class Remains:
+    """What is still there after the kill."""
+
+    pid: int | None
+    waited: float
+    why: str = ""
+
+
 @attrs.define(eq=False)
 class Entry:
     """One child's place in its supervisor. Only the ledger changes it."""
@@ -52,6 +61,12 @@ class Entry:
 
     refused_since: float | None = None
     """Since when its starts have been refused for want of capacity."""
+
+    stuck: Remains | None = None
+    """What is still there, if it is stuck."""
+
+    has_died: bool = False
+    """It is stuck because of what it left, and what comes of its own end is to be decided when all of it is gone."""
 
     returns: bool = False
     """It is stuck, and is started when it is gone at last."""

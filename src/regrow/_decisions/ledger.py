@@ -18,7 +18,7 @@ from typing import assert_never
 import attrs
 
 from regrow._decisions.calls import Call
-from regrow._decisions.entries import Entry
+from regrow._decisions.entries import Entry, Remains
 from regrow._decisions.exits import Fate
 from regrow._decisions.management import Management
 from regrow._decisions.operation import Boot, Bounce, Operation
@@ -30,7 +30,6 @@ from regrow._specs.child import ChildSpec
 from regrow._specs.exit import Exit, Reason
 from regrow._specs.status import ChildCount, State
 from regrow._specs.supervisor import AnySupervisorSpec, Strategy, SupervisorSpec
-from regrow.exceptions import TerminateFailedError
 
 
 class Ledger(Management, Restarts):
@@ -74,6 +73,8 @@ class Ledger(Management, Restarts):
         self.now = now
         entry = self.entries[name]
         entry.last_exit = exit
+        if entry.has_died:
+            entry.state, entry.has_died = State.READY, False
         if entry.state is State.STOPPING:
             self._stopped(entry, exit)
         elif entry.state is State.STARTING:
@@ -85,13 +86,15 @@ class Ledger(Management, Restarts):
             self._waiting.append(Ended(name, exit))
         return self._decided()
 
-    def on_stuck(self, name: str, pid: int | None, waited: float, now: float) -> list[Verdict]:
-        """The child is still there after the kill. What waited for its end goes on; nothing replaces it."""
+    def on_stuck(self, name: str, remains: Remains, now: float) -> list[Verdict]:
+        """The child, or a stray of it, is still there. What waited for its end goes on; nothing replaces it."""
         self.now = now
         entry = self.entries[name]
+        entry.stuck = remains
+        entry.has_died = entry.state is State.READY  # nobody stops it: it ended by itself, and a stray does not
         entry.state = State.STUCK
-        if entry.operation is not None:
-            self._stuck(entry.operation, entry, TerminateFailedError(self._at(name), pid, waited))
+        if entry.operation is not None and entry.operation.awaits(name):
+            self._stuck(entry.operation, entry)
         return self._decided()
 
     def on_due(self, name: str, token: int, now: float) -> list[Verdict]:

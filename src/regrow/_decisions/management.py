@@ -9,6 +9,7 @@ import attrs
 
 from regrow._decisions.calls import VERBS, DeleteChild, RestartChild, StartChild, StartNamed, StopChild
 from regrow._decisions.entries import Entry
+from regrow._decisions.failures import still_there
 from regrow._decisions.operation import Answer, Clear, Operation
 from regrow._decisions.operations import Operations
 from regrow._decisions.verdicts import Add, Cancel, Reply, Stop
@@ -22,7 +23,6 @@ from regrow.exceptions import (
     ProcessNotFoundError,
     RegrowError,
     SupervisorEndedError,
-    TerminateFailedError,
 )
 
 
@@ -83,15 +83,15 @@ class Management(Operations):
 
     def _stop_child(self, call: object, entry: Entry) -> None:
         if entry.state is State.STUCK:
-            entry.returns = False
-            raise TerminateFailedError(self._at(entry.name), _pid(entry), 0.0)
+            entry.returns = entry.has_died = False
+            raise still_there(self._at(entry.name), entry)
         if entry.state is State.RESTARTING:
             self._orders.append(Cancel(entry.name))
         self._begin(Operation.of(Answer(call, entry.name), stops=[entry.name]), [entry.name])
 
     def _restart_child(self, call: object, entry: Entry) -> None:
         if entry.state is State.STUCK:
-            raise TerminateFailedError(self._at(entry.name), _pid(entry), 0.0)
+            raise still_there(self._at(entry.name), entry)
         self._begin(Operation.of(Answer(call, entry.name), [entry.name], [entry.name]), [entry.name])
 
     def _delete_child(self, call: object, entry: Entry) -> None:
@@ -157,6 +157,3 @@ class Management(Operations):
 def _running(entry: Entry) -> str:
     return "stuck" if entry.state is State.STUCK else "running"
 
-
-def _pid(entry: Entry) -> int | None:
-    return entry.last_exit.pid if entry.last_exit is not None else None

@@ -94,6 +94,10 @@ class Operation:
         """Whether nothing is left to do, and nothing is on its way."""
         return not (self.to_stop or self.to_start or self.stopping or self.starting)
 
+    def awaits(self, name: str) -> bool:
+        """Whether the start or the stop of *name* is on its way."""
+        return name in self.starting or name in self.stopping
+
     def next_stop(self) -> str | None:
         """Take the next name to stop, if its turn has come."""
         if self.to_stop and (self.together or not self.stopping):

@@ -8,7 +8,7 @@ from typing import assert_never
 import attrs
 
 from regrow._decisions.entries import Entry
-from regrow._decisions.failures import start_failed
+from regrow._decisions.failures import start_failed, still_there
 from regrow._decisions.memory import Memory
 from regrow._decisions.operation import Answer, Boot, Bounce, Clear, Operation, Shutdown
 from regrow._decisions.verdicts import Booted, End, Ending, Reply, Start, Stop
@@ -44,7 +44,7 @@ class Operations(Memory):
                 entry.state = State.STOPPING
                 self._orders.append(Stop(entry.name))
             return
-        entry.exited = None  # swallowed: its end is what was wanted
+        entry.exited, entry.has_died = None, False  # swallowed: its end is what was wanted
         self._cancel_wait(entry)
         if entry.state is not State.STUCK:
             entry.state = State.DOWN
@@ -148,8 +148,9 @@ class Operations(Memory):
             return True
         return entry.is_forgotten_when_stopped and entry.name not in operation.to_start
 
-    def _stuck(self, operation: Operation, entry: Entry, error: TerminateFailedError) -> None:
+    def _stuck(self, operation: Operation, entry: Entry) -> None:
         """What was being stopped, or failed to start, is still there: go on without it."""
+        error = still_there(self._at(entry.name), entry)
         is_failed_start = entry.name in operation.starting
         operation.stopping.discard(entry.name)
         operation.starting.discard(entry.name)

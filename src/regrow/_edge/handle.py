@@ -18,9 +18,9 @@ import resource
 import signal
 from contextlib import suppress
 
-import attrs
 import psutil
 
+from regrow._edge.holding import Ending
 from regrow._specs.exit import Usage
 from regrow._specs.signals import signal_name
 
@@ -28,16 +28,6 @@ kill_group = os.killpg
 """The one call by which a group is signalled: a test that needs an unkillable process replaces it."""
 
 _KIB = 1 if sys.platform == "darwin" else 1024  # what `ru_maxrss` counts in
-
-
-@attrs.frozen(kw_only=True)
-class Ending:
-    """How a process ended. Neither code nor signal: somebody else took its status."""
-
-    code: int | None = None
-    signal: str | None = None
-    core_dumped: bool = False
-    usage: Usage | None = None
 
 
 class Handle:

@@ -7,7 +7,6 @@ import sys
 
 assert sys.platform != "win32"
 
-import signal
 from collections.abc import Sequence
 from typing import Protocol, assert_never
 
@@ -16,14 +15,14 @@ from trio.lowlevel import enable_ki_protection
 
 from regrow._edge.errand import Errand
 from regrow._specs.signals import signal_number
-from regrow._specs.stop import CloseStdin, Run, Signal, Step, Stop
+from regrow._specs.stop import CloseStdin, Run, Signal, Step, Stop, To
 
 
 class Descending(Protocol):
     """A process that is being stopped."""
 
-    def signal_group(self, number: int) -> None:
-        """Send a signal to its group, as far as that is allowed."""
+    def ask(self, number: int, to: To) -> None:
+        """Send it a signal that asks it to end, as far as that is allowed."""
 
     def close_stdin(self) -> None:
         """Close its standard input."""
@@ -33,7 +32,7 @@ class Descending(Protocol):
         ...
 
     def kill(self) -> None:
-        """Kill it, group and all."""
+        """Kill it, whole tree and all."""
 
     def get_stuck(self, waited: float) -> None:
         """It is still there, so long after the kill."""
@@ -100,8 +99,7 @@ class Ladder:
         number = signal_number(name)
         if number is None:  # the spec comes from another system
             return False
-        self._process.signal_group(number)
-        self._process.signal_group(signal.SIGCONT)  # one that is stopped does not hear it before it goes on
+        self._process.ask(number, self._stop.to)
         return True
 
     async def _run(self, command: Sequence[str]) -> bool:

@@ -107,6 +107,9 @@ class OpenLocal:
             if process := self._processes.get(key):
                 await process.stop(KILL)
 
+    def forget(self, tree: str, path: str) -> None:
+        """Give back what is kept for the next incarnation of *path*: nothing yet."""
+
     # -- its life ------------------------------------------------------------------------------------------------------
 
     async def wait_serving(self) -> None:
@@ -119,6 +122,7 @@ class OpenLocal:
         with trio.CancelScope(shield=True):
             try:
                 async with self._tools.at_work():
+                    await self._tools.prepare()
                     self._serving.set()
                     await self._left.wait()
             finally:
@@ -136,6 +140,7 @@ class OpenLocal:
                 async with self._tools.at_work():
                     self._end_all()
                     await self._empty.wait()
+                    await self._tools.end_guardians()
         finally:
             for start in self._starts.values():  # nobody takes its answer any more once the tools are closed, below
                 start.give_up()

@@ -15,10 +15,10 @@ from contextlib import suppress
 import trio
 
 from regrow._edge.copies import Copy, make_copies
+from regrow._edge.holding import Spawned
 from regrow._edge.outlet import Outlets
 from regrow._edge.reactor import Reactor
 from regrow._edge.request import Request
-from regrow._edge.spawning import Spawned
 from regrow._specs.output import OutputTo
 from regrow._specs.protocol import Output, Report, Stream
 

@@ -23,12 +23,10 @@ from trio.lowlevel import enable_ki_protection
 
 from regrow._edge import probes, sample
 from regrow._edge.errand import Errand
-from regrow._edge.handle import Ending
+from regrow._edge.holding import Ending, Spawned
 from regrow._edge.ladder import Ladder
 from regrow._edge.pipes import OutputPipe, StdinPipe, make_outputs
 from regrow._edge.request import Request
-from regrow._edge.spawning import Spawned
-from regrow._edge.strays import has_company
 from regrow._edge.tools import Tools
 from regrow._specs.child import ReadySpec
 from regrow._specs.protocol import (
@@ -43,7 +41,7 @@ from regrow._specs.protocol import (
     Target,
 )
 from regrow._specs.signals import signal_number
-from regrow._specs.stop import Stop
+from regrow._specs.stop import Stop, To
 
 _T = TypeVar("_T")
 
@@ -52,15 +50,15 @@ class Process:
     """The controls of one incarnation, and the one that reports its facts. See `protocol.RunningProcess`."""
 
     __slots__ = (
-        "_ending", "_errands", "_handle", "_is_dead", "_is_gone", "_is_killed", "_is_stuck", "_ladder", "_outputs",
-        "_probing", "_released", "_request", "_stdin", "_strays", "_tools", "_was_asked", "_when_gone",
+        "_died_at", "_ending", "_errands", "_hold", "_is_dead", "_is_gone", "_is_killed", "_is_stuck", "_ladder",
+        "_outputs", "_probing", "_released", "_request", "_stdin", "_strays", "_tools", "_was_asked", "_when_gone",
     )  # fmt: skip
 
     def __init__(self, tools: Tools, request: Request, spawned: Spawned, when_gone: Callable[[Process], None]) -> None:
         self._tools = tools
         self._request = request
         self._when_gone = when_gone
-        self._handle = spawned.handle
+        self._hold = spawned.hold
         self._stdin = None if spawned.stdin is None else StdinPipe(spawned.stdin)
         self._outputs = make_outputs(tools.outlets, request, spawned)  # those that are open
         self._is_dead = False  # seen dead; reaped when there is an `_ending`
@@ -69,6 +67,7 @@ class Process:
         self._was_asked = False
         self._is_killed = False
         self._strays = 0
+        self._died_at = 0.0
         self._ending: Ending | None = None
         self._probing: trio.CancelScope | None = None
         self._ladder: Ladder | None = None  # the stop that is going on
@@ -82,8 +81,8 @@ class Process:
 
     def begin(self) -> None:
         """Report that it runs, and watch it."""
-        self._request.report(Launched(self._handle.pid))
-        self._tools.deaths.watch(self._handle, self._died)
+        self._request.report(Launched(self._hold.pid, self._hold.containment))
+        self._hold.watch(self._died)
         for pipe in self._outputs:
             pipe.begin(self._tools.reactor, self._output_over)
         if self._request.spec.ready is None:
@@ -104,20 +103,20 @@ class Process:
         self._begin_stop(ladder)
         await self._released.wait()
 
-    def signal(self, name: str) -> None:
-        """Send the signal *name* to the main process."""
+    def signal(self, name: str, to: To = To.MAIN) -> None:
+        """Send the signal *name* to the main process, its group, or its whole tree."""
         number = signal_number(name)
         if number is None:
             raise OSError(errno.EINVAL, f"{name} is not a signal of this system")
-        self._handle.send(number)
+        self._hold.signal(number, to)
 
     def pause(self) -> None:
-        """Hold its process group still."""
-        self._handle.send_group(signal.SIGSTOP)
+        """Hold its process tree still, as far as the containment reaches."""
+        self._hold.signal(signal.SIGSTOP, To.TREE)
 
     def resume(self) -> None:
-        """Let its process group go on."""
-        self._handle.send_group(signal.SIGCONT)
+        """Let its process tree go on."""
+        self._hold.signal(signal.SIGCONT, To.TREE)
 
     async def sample(self) -> Sample | None:
         """One reading, or `None` if it is gone."""
@@ -154,28 +153,32 @@ class Process:
             self.kill()
 
     def kill(self) -> None:
-        """Kill it, group and all."""
+        """Kill it, whole tree and all."""
         self._is_killed = True
-        self.signal_group(signal.SIGKILL)
-        self._tools.deaths.hurry(self._handle)
+        self._hold.kill()
 
-    def signal_group(self, number: int) -> None:
-        """Send a signal to its group, as far as that is allowed."""
+    def ask(self, number: int, to: To) -> None:
+        """Send it a signal that asks it to end, as far as that is allowed."""
         with suppress(PermissionError):
-            self._handle.send_group(number)
+            self._hold.signal(number, to)
+            self._hold.signal(signal.SIGCONT, to)  # one that is stopped does not hear it before it goes on
 
     def run_errand(self, command: Sequence[str]) -> Errand:
         """Start a command that helps to stop it."""
-        order = self._request.errand(command, self._handle.pid, with_pidfd=self._tools.with_pidfd)
-        errand = Errand(self._tools.spawner, self._tools.deaths, self._errand_over)
+        errand = Errand(self._tools.form, self._errand_over)
         self._errands += (errand,)
-        errand.begin(order)
+        errand.begin(self._request.errand(command, self._hold.pid))
         return errand
 
     def get_stuck(self, waited: float) -> None:
         """It is still there, so long after the kill."""
-        self._is_stuck = True
-        self._request.report(Stuck(waited))
+        self._hold.insist()
+        self._be_stuck(waited, self._hold.trouble)
+
+    def _be_stuck(self, waited: float, why: str) -> None:
+        if not self._is_stuck:
+            self._is_stuck = True
+            self._request.report(Stuck(waited, why))
         self._release()
 
     def ladder_ended(self, ladder: Ladder) -> None:
@@ -187,7 +190,7 @@ class Process:
     def _begin_stop(self, stop: Stop) -> None:
         ladder = Ladder(self, stop)
         is_sooner = self._ladder is None or ladder.kills_at < self._ladder.kills_at
-        is_dead = self._is_dead or self._handle.is_dead()  # dead, but perhaps nobody has noticed
+        is_dead = self._is_dead or self._hold.is_dead()  # dead, but perhaps nobody has noticed
         if self._is_stuck:
             self.kill()
         elif is_sooner:
@@ -210,16 +213,18 @@ class Process:
             self._probing.cancel()
         if self._ladder is not None:
             self._ladder.see_death()
-        if has_company(self._handle.pid):
-            self._tools.strays.end(self._handle, self._bury)
-        else:
-            self._bury(0)
+        if self._was_asked:
+            self._hold.kill()  # a stop ends the whole tree
+        self._died_at = trio.current_time()
+        self._hold.end_strays(self._bury, self._complain)
+
+    def _complain(self, why: str) -> None:
+        self._be_stuck(trio.current_time() - self._died_at, why)
 
     def _bury(self, strays: int) -> None:
-        """Reap it. What it has printed is in the pipes; what others print there is waited for, a moment."""
-        self.signal_group(signal.SIGKILL)
+        """Collect it. What it has printed is in the pipes; what others print there is waited for, a moment."""
         self._strays = strays
-        self._ending = self._handle.reap()
+        self._ending = self._hold.reap()
         for pipe in tuple(self._outputs):
             pipe.drain()
         if self._outputs and not self._tools.start_soon(self._wait_for_output):
@@ -237,7 +242,7 @@ class Process:
 
     def _output_over(self, pipe: OutputPipe) -> None:
         self._outputs.remove(pipe)
-        self._tools.deaths.hurry(self._handle)  # most often because it is dying
+        self._hold.hurry()  # most often because it is dying
         self._settle()
 
     def _settle(self) -> None:
@@ -247,6 +252,9 @@ class Process:
             self._finish(self._ending)
 
     def _finish(self, ending: Ending) -> None:
+        if ending.lost:
+            self._be_gone(Lost(ending.lost, loss=ending.loss))
+            return
         self._be_gone(
             Exited(
                 code=ending.code,
@@ -264,7 +272,7 @@ class Process:
         self._cut_output()
         if self._ending is None:
             with suppress(RuntimeError):  # no room for a thread: then nobody reaps it
-                Thread(target=self._handle.destroy, name="regrow destroy", daemon=True).start()  # whenever that may be
+                Thread(target=self._hold.destroy, name="regrow destroy", daemon=True).start()  # whenever that may be
             why = f"it is still there {waited:g} s after the kill, and its launcher has ended"
             self._be_gone(Lost(why, loss=str(self.key)))
         elif not self._is_gone:
@@ -287,7 +295,7 @@ class Process:
     async def _probe(self, probe: ReadySpec) -> None:
         """See when it is ready, unless it dies before."""
         with trio.CancelScope() as self._probing:
-            target = Target(self.key, self._handle.pid)
+            target = Target(self.key, self._hold.pid)
             timeout = self._request.spec.start_timeout
             fact = await probes.get_ready(probe, target, since=self._request.since, start_timeout=timeout)
             if not self._is_dead:
@@ -296,5 +304,5 @@ class Process:
 
     async def _look(self, reader: Callable[[int], _T]) -> _T | None:
         await trio.lowlevel.checkpoint()
-        found = None if self._is_dead else await self._tools.look(reader, self._handle.pid)
+        found = None if self._is_dead else await self._tools.look(reader, self._hold.pid)
         return None if self._is_dead else found  # its number may have been another's by then

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import attrs
 
-from regrow._edge.spawning import Order
+from regrow._edge.order import Order
 from regrow._specs.child import ChildSpec, Stdin
 from regrow._specs.protocol import Key, Report
 
@@ -28,34 +28,37 @@ class Request:
     since: float
     """When it was asked for, on the run's clock."""
 
-    def order(self, *, with_pidfd: bool) -> Order:
+    def order(self) -> Order:
         """How to spawn it."""
         return Order(
-            command=self.spec.command,
+            command=tuple(map(os.fsencode, self.spec.command)),
             env=self._environment(),
             cwd=self.spec.cwd,
             has_stdin=self.spec.stdin is Stdin.PIPE,
             has_output=True,
             file=self.spec.output.file,
-            with_pidfd=with_pidfd,
+            strays=self.spec.strays,
+            kill_wait=self.spec.stop.kill_wait,
         )
 
-    def errand(self, command: Sequence[str], pid: int, *, with_pidfd: bool) -> Order:
+    def errand(self, command: Sequence[str], pid: int) -> Order:
         """How to spawn a command that helps to stop it."""
         return Order(
-            command=tuple(command),
-            env={**self._environment(), "REGROW_PID": str(pid)},
+            command=tuple(map(os.fsencode, command)),
+            env={**self._environment(), b"REGROW_PID": b"%d" % pid},
             cwd=self.spec.cwd,
-            with_pidfd=with_pidfd,
         )
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self) -> dict[bytes, bytes]:
         ours = _our_environment() if self.spec.inherit_env else {}
-        who = {"REGROW_PATH": self.key.path, "REGROW_INCARNATION": str(self.key.incarnation)}
-        return {**ours, **self.spec.env, **who}
+        for name, value in self.spec.env.items():
+            ours[os.fsencode(name)] = os.fsencode(value)
+        ours[b"REGROW_PATH"] = os.fsencode(self.key.path)
+        ours[b"REGROW_INCARNATION"] = b"%d" % self.key.incarnation
+        return ours
 
 
-def _our_environment() -> dict[str, str]:
+def _our_environment() -> dict[bytes, bytes]:
     while True:
         with suppress(KeyError):  # another thread has just removed a variable
-            return dict(os.environ)
+            return dict(os.environb)

@@ -15,34 +15,37 @@ from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread, current_thread
-from typing import TypeAlias
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import trio
-
-from regrow._edge.spawning import Spawned
-from regrow._specs.protocol import NotLaunched
 
 MOST = 4
 """A thread that spawns mostly waits for the kernel to start the child; more threads than this gain nothing."""
 
-Answer: TypeAlias = Spawned | NotLaunched
-Work: TypeAlias = Callable[[], Answer]
-Deliver: TypeAlias = Callable[[Answer], None]
+_T = TypeVar("_T")
+
+
+@runtime_checkable
+class Discardable(Protocol):
+    """An answer that is something to give back."""
+
+    def discard(self) -> None:
+        """Nobody wants it. May block: not on the event loop."""
 
 
 class Spawner:
-    """Does spawns in threads, and delivers each answer on trio's thread."""
+    """Does in threads what may block, spawns first of all, and delivers each answer on trio's thread."""
 
     def __init__(self) -> None:
         self._token = trio.lowlevel.current_trio_token()
-        self._orders: SimpleQueue[tuple[Work, Deliver] | None] = SimpleQueue()
+        self._orders: SimpleQueue[tuple[Callable[[], Any], Callable[[Any], None]] | None] = SimpleQueue()
         self._threads: list[Thread] = []
         self._outstanding = 0
         self._is_closed = False
         self._all_ended = trio.Event()
         self._grow()
 
-    def submit(self, work: Work, deliver: Deliver) -> None:
+    def submit(self, work: Callable[[], _T], deliver: Callable[[_T], None]) -> None:
         """Have *work* done in a thread, and *deliver* called with what it returns. Nothing can cancel that."""
         self._outstanding += 1
         self._orders.put((work, deliver))
@@ -69,9 +72,9 @@ class Spawner:
             self._do(*order)
         self._post(self._thread_ended, current_thread())
 
-    def _do(self, work: Work, deliver: Deliver) -> None:
+    def _do(self, work: Callable[[], _T], deliver: Callable[[_T], None]) -> None:
         answer = work()
-        if not self._post(self._deliver, deliver, answer) and isinstance(answer, Spawned):
+        if not self._post(self._deliver, deliver, answer) and isinstance(answer, Discardable):
             answer.discard()
 
     def _post(self, call: Callable[..., None], *args: object) -> bool:
@@ -83,11 +86,11 @@ class Spawner:
 
     # -- on trio's thread ----------------------------------------------------------------------------------------------
 
-    def _deliver(self, deliver: Deliver, answer: Answer) -> None:
+    def _deliver(self, deliver: Callable[[_T], None], answer: _T) -> None:
         self._outstanding -= 1
         if not self._is_closed:
             deliver(answer)
-        elif isinstance(answer, Spawned):
+        elif isinstance(answer, Discardable):
             with suppress(RuntimeError):  # no room for a thread: then nobody reaps it
                 Thread(target=answer.discard, name="regrow discard", daemon=True).start()
 

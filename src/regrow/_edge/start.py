@@ -13,10 +13,10 @@ from collections.abc import Callable
 import trio
 from trio.lowlevel import enable_ki_protection
 
+from regrow._edge.holding import Answer, Spawned
+from regrow._edge.order import Order
 from regrow._edge.posix import Process
 from regrow._edge.request import Request
-from regrow._edge.spawner import Answer
-from regrow._edge.spawning import Spawned, spawn
 from regrow._edge.tools import Tools
 from regrow._specs.protocol import Key, NotLaunched, Refusal
 
@@ -51,19 +51,18 @@ class Start:
     def begin(self) -> None:
         """Try it. The answer comes in any case."""
         self._tries += 1
-        self._tools.spawner.submit(self._work, self._take)
+        self._tools.form.spawn(self._make, self._take)
 
     def give_up(self) -> None:
-        """The launcher ends, and its thread is still stuck in the exec: the answer will be discarded."""
+        """The launcher ends, and it is still stuck in the exec: the answer will be discarded."""
         self.answer = NotLaunched(refusal=Refusal.ENGINE, why="its launcher has ended before it was executed")
         self.done.set()
 
-    def _work(self) -> Answer:
-        """In a spawner thread."""
+    def _make(self) -> Order | NotLaunched:
+        """When its turn has come, perhaps in a thread."""
         if self.is_revoked:
             return NotLaunched(refusal=Refusal.REVOKED, why=f"{self.key} was revoked")
-        # The order is made here, not when it is asked for: a thousand environments in a queue are some megabytes.
-        return spawn(self._request.order(with_pidfd=self._tools.with_pidfd))
+        return self._request.order()
 
     def _take(self, answer: Answer) -> None:
         """Back on trio's thread, protected from KeyboardInterrupt: nothing gets lost between the spawn and this."""

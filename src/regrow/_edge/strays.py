@@ -64,13 +64,23 @@ def members(groups: Iterable[int]) -> dict[int, set[int]]:
     return found
 
 
+def _still_has_company(leader: int) -> bool:
+    """The same once more, later."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            return os.getpriority(os.PRIO_PGRP, leader) != _LOWEST
+    return True
+
+
 @attrs.define(eq=False)
 class _Case:
     """One group whose leader is dead."""
 
     leader: Handle
     done: Callable[[int], None]
-    until: float
+    begins: float
+    """Until then, whoever is left may go on."""
+
     seen: set[int] = attrs.field(factory=set[int])
 
     def kill(self) -> None:
@@ -87,15 +97,17 @@ class Strays:
         self._cases: dict[int, _Case] = {}
         self._pause = _FIRST
         self._news = trio.Event()
+        self._hint = trio.Event()
 
-    def end(self, leader: Handle, done: Callable[[int], None]) -> None:
-        """Kill who is left in the group of *leader*, which is dead and not reaped.
+    def end(self, leader: Handle, done: Callable[[int], None], *, after: float = 0.0) -> None:
+        """Kill who is left in the group of *leader*, which is dead and not reaped, *after* so many seconds.
 
         Args:
             leader: the dead process; it must stay unreaped until *done*, because that keeps the number of its group.
-            done: called when nobody is left, or after `BOUND` seconds, with how many there were.
+            done: called when nobody is left, or `BOUND` seconds after the first kill, with how many were killed.
+            after: until then, they may go on.
         """
-        self._cases[leader.pid] = _Case(leader, done, trio.current_time() + BOUND)
+        self._cases[leader.pid] = _Case(leader, done, trio.current_time() + after)
         self._pause = _FIRST
         self._news.set()
 
@@ -106,21 +118,46 @@ class Strays:
             if not self._cases:
                 self._news = trio.Event()
                 await self._news.wait()
-            try:
-                found = await trio.to_thread.run_sync(members, tuple(self._cases), limiter=self._limiter)
-            except (OSError, RuntimeError):  # no descriptor or no thread to look with: kill, and count nobody
-                found = {group: set[int]() for group in self._cases}
-                for case in self._cases.values():
-                    case.kill()
-            for group, alive in found.items():
-                self._judge(self._cases[group], alive)
+            self._wait_for_those_who_may_go_on()
+            if due := self._due():
+                await self._end_them(due)
             if self._cases:
-                await trio.sleep(self._pause)
+                with trio.move_on_after(self._pause):
+                    await self._hint.wait()
+                self._hint = trio.Event()
                 self._pause = min(2 * self._pause, _LAST)
+
+    def hasten(self, leader: Handle) -> None:
+        """Nobody of that group may go on any longer."""
+        if case := self._cases.get(leader.pid):
+            case.begins = min(case.begins, trio.current_time())
+            self._pause = _FIRST
+            self._hint.set()
+
+    def _wait_for_those_who_may_go_on(self) -> None:
+        now = trio.current_time()
+        for pid, case in tuple(self._cases.items()):
+            if case.begins > now and not _still_has_company(pid):
+                del self._cases[pid]
+                case.done(0)
+
+    def _due(self) -> tuple[int, ...]:
+        now = trio.current_time()
+        return tuple(pid for pid, case in self._cases.items() if case.begins <= now)
+
+    async def _end_them(self, groups: tuple[int, ...]) -> None:
+        try:
+            found = await trio.to_thread.run_sync(members, groups, limiter=self._limiter)
+        except (OSError, RuntimeError):  # no descriptor or no thread to look with: kill, and count nobody
+            found = {group: set[int]() for group in groups}
+            for group in groups:
+                self._cases[group].kill()
+        for group, alive in found.items():
+            self._judge(self._cases[group], alive)
 
     def _judge(self, case: _Case, alive: set[int]) -> None:
         case.seen |= alive
-        if alive and trio.current_time() < case.until:
+        if alive and trio.current_time() < case.begins + BOUND:
             case.kill()
         else:
             del self._cases[case.leader.pid]

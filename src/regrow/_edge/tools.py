@@ -13,7 +13,12 @@ from typing import TypeVar, TypeVarTuple, Unpack
 
 import trio
 
+from regrow._edge.grouped import GroupForm
 from regrow._edge.handle import has_pidfd
+from regrow._edge.hatching import guardians
+from regrow._edge.holding import Form
+from regrow._edge.nest import Surroundings
+from regrow._edge.nests import Nests
 from regrow._edge.outlet import Outlets
 from regrow._edge.reactor import make_reactor
 from regrow._edge.spawner import Spawner
@@ -41,7 +46,31 @@ class Tools:
         self.strays = Strays()
         self.spawner = Spawner()
         self.outlets = Outlets(tuning, self.start_soon)
+        self._group = GroupForm(self.spawner, self.deaths, self.strays, with_pidfd=self.with_pidfd)
+        self._nests: Nests | None = None
+        self._commands = guardians(tuning)
         self._nursery: trio.Nursery | None = None
+
+    @property
+    def form(self) -> Form:
+        """How processes are made."""
+        return self._group if self._nests is None else self._nests
+
+    async def prepare(self) -> None:
+        """Have guardians, where there can be any. While at work."""
+        if not self._commands:
+            return
+        surroundings = Surroundings(self.reactor, self.deaths, self.start_soon)
+        nests = Nests(self.spawner, surroundings, with_pidfd=self.with_pidfd)
+        self._nests = nests
+        if not await nests.prepare(self._commands):
+            self._nests = None
+            nests.close()
+
+    async def end_guardians(self) -> None:
+        """Let them end, with all that they guard. While at work."""
+        if self._nests is not None:
+            await self._nests.end()
 
     def start_soon(self, task: Callable[[Unpack[_Args]], Awaitable[object]], *args: *_Args) -> bool:
         """Start *task* in the background; false between two stretches of work, when nothing is started any more."""
@@ -72,6 +101,8 @@ class Tools:
     async def close(self) -> None:
         """End the threads, and give back the rest. Bounded."""
         try:
+            if self._nests is not None:
+                self._nests.close()
             with trio.move_on_after(_CLOSE):
                 await self.spawner.close()
             await self.outlets.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import attrs
 
 
@@ -14,6 +16,9 @@ class Tuning:
 
     epoll: bool = True
     """Whether one epoll serves all descriptors, where there is epoll. False: one task for each."""
+
+    guardian: Literal["auto", "compiled", "python", "none"] = "auto"
+    """Who guards the trees of children; `auto`: the compiled guardian if there is one, else that in Python, else none."""
 
     drain: float = 0.5
     """Seconds that output is waited for when a process is gone and somebody else still holds its pipe."""

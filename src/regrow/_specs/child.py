@@ -11,11 +11,16 @@ import attrs
 from regrow._specs import fields
 from regrow._specs.backoff import Backoff
 from regrow._specs.check import Problem, gather, report
+from regrow._specs.containment import Containment, Strays, strays, to_containment, to_strays
+from regrow._specs.mappings import Environment
 from regrow._specs.output import OutputPolicy, to_output
 from regrow._specs.protocol import Probe
 from regrow._specs.readiness import Calls, Completes, TcpPort
+from regrow._specs.settings import Settings
 from regrow._specs.signals import to_signals
 from regrow._specs.stop import CloseStdin, Stop, to_stop
+
+_OF_SOCKETS = {"LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"}
 
 ReadySpec: TypeAlias = TcpPort | Calls | Completes | Probe
 
@@ -53,10 +58,10 @@ def _to_stdin(value: Stdin | str) -> Stdin:
 
 
 @attrs.frozen(kw_only=True, field_transformer=gather)
-class ChildSpec:
+class ChildSpec(Settings):
     """What to run, when it is ready, when it comes back, and how it is stopped.
 
-    Plain data, except for a `ready` that holds a function: such a spec is *local only*.
+    Plain data, except for a `ready` that holds a function, and for `fds`: such a spec is *local only*.
 
     Raises:
         InvalidSpecError: when made, with every problem at once.
@@ -74,7 +79,7 @@ class ChildSpec:
     """The directory it starts in; `None`: ours."""
 
     env: Mapping[str, str] = attrs.field(
-        factory=fields.Environment, converter=fields.to_environment, validator=fields.environment
+        factory=Environment, converter=fields.to_environment, validator=fields.environment
     )
     """Variables of its environment, merged over ours. The names are shown in events, the values never."""
 
@@ -98,6 +103,14 @@ class ChildSpec:
         factory=Stop, converter=to_stop, validator=fields.instance((Stop,), "a Stop, seconds or 'kill'")
     )
     """How it is stopped. A number is the grace of the default ladder; `"kill"`: without asking."""
+
+    containment: Containment = attrs.field(
+        default=Containment.AUTO, converter=to_containment, validator=fields.one_of(Containment)
+    )
+    """How surely its process tree is kept in one place; what cannot be had is refused."""
+
+    strays: Strays = attrs.field(default=0.0, converter=to_strays, validator=strays)
+    """Seconds that strays may go on after the main process has ended by itself; `"keep"`: they are left alone."""
 
     success_codes: frozenset[int] = attrs.field(
         default=frozenset({0}), converter=fields.to_codes, validator=fields.exit_codes
@@ -137,13 +150,18 @@ class ChildSpec:
     def combinations(self) -> Iterator[Problem]:
         """What is impossible together."""
         yield from entry_problems(self)
+        yield from super().combinations()
+        if self.strays == "keep" and self.containment is Containment.PROVEN:
+            yield Problem(".strays", "'keep' leaves processes behind, and containment='proven' that nothing is left")
+        if self.sockets and (names := sorted(_OF_SOCKETS & set(self.env))):
+            yield Problem(".env", f"{', '.join(names)} is set by the launcher, for the sockets")
         if self.stdin is not Stdin.PIPE and any(isinstance(step, CloseStdin) for step in self.stop.steps):
             yield Problem(".stop", "closes stdin, which is no pipe; write stdin='pipe'")
 
     @property
     def is_local_only(self) -> bool:
-        """Whether it holds something that cannot travel to another machine, such as a function."""
-        return not isinstance(self.ready, TcpPort | Completes | type(None))
+        """Whether it holds something that cannot travel to another machine, such as a function or an open file."""
+        return bool(self.fds) or not isinstance(self.ready, TcpPort | Completes | type(None))
 
 
 def entry_problems(spec: Any) -> Iterator[Problem]:

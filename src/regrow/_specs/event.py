@@ -8,7 +8,7 @@ from __future__ import annotations
 import attrs
 
 from regrow._specs.exit import Exit
-from regrow._specs.protocol import Stream
+from regrow._specs.facts import Stream
 
 
 @attrs.frozen
@@ -49,6 +49,8 @@ class ChildStarted(Event):
 
     incarnation: int
     pid: int = attrs.field(default=0, eq=False)
+    containment: str = attrs.field(default="", eq=False)
+    """The layer that keeps its process tree in one place."""
 
 
 @attrs.frozen
@@ -85,10 +87,12 @@ class ChildExited(Event):
 
 @attrs.frozen
 class ChildStuck(Event):
-    """A child is still there after the kill. The rest goes on; nothing replaces it while it lives."""
+    """A child, or a stray of it, is still there after the kill. Nothing replaces it as long as that is so."""
 
     incarnation: int
     pid: int = attrs.field(default=0, eq=False)
+    why: str = attrs.field(default="", eq=False)
+    """In words, where that says more than the kill: what is out of reach, and why."""
 
 
 @attrs.frozen

@@ -6,13 +6,14 @@ import difflib
 import enum
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import PurePath
 from typing import Any, TypeVar, cast
 
 import attrs
 
+from regrow._specs.mappings import Environment
 from regrow._specs.signals import signal_number
 
 Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
@@ -64,31 +65,9 @@ def to_text(value: str | PurePath | None) -> str | None:
     return str(value) if isinstance(value, PurePath) else value
 
 
-class Environment(Mapping[str, str]):
-    """Variables that nobody changes any more: as plain as the rest of a spec, to be hashed, copied and sent."""
-
-    __slots__ = ("_items",)
-
-    def __init__(self, items: Mapping[str, str] | None = None) -> None:
-        self._items = dict(items or {})
-
-    def __getitem__(self, name: str) -> str:
-        return self._items[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._items)
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __hash__(self) -> int:
-        return hash(frozenset(self._items.items()))
-
-    def __reduce__(self) -> tuple[type[Environment], tuple[dict[str, str]]]:
-        return type(self), (self._items,)
-
-    def __repr__(self) -> str:
-        return f"<{', '.join(self._items)}>"  # names only: values may be secrets
+def to_path(value: str | PurePath) -> str:
+    """The same, where there must be one."""
+    return str(value) if isinstance(value, PurePath) else value
 
 
 def to_environment(value: Mapping[str, str]) -> Mapping[str, str]:
@@ -198,14 +177,15 @@ def number(least: float, most: float = math.inf) -> Validator:
     return validate
 
 
-def count(least: int) -> Validator:
-    """Refuse what is no whole number of at least *least*."""
+def count(least: int, most: int | None = None) -> Validator:
+    """Refuse what is no whole number of at least *least*, and at most *most*."""
 
     def validate(_: Any, field: attrs.Attribute[Any], value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError(f"must be a whole number, not {value!r}")
-        if value < least:
-            raise ValueError(f"must be at least {least}, not {value}")
+        if value < least or (most is not None and value > most):
+            wanted = f"at least {least}" if most is None else f"from {least} to {most}"
+            raise ValueError(f"must be {wanted}, not {value}")
 
     return validate
 

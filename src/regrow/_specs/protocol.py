@@ -9,201 +9,41 @@ A `Launcher` is the one boundary towards the operating system, a test fake, and 
   output comes before it. They may come before `launch` has returned, the terminal one too.
 - Leaving `open()` ends every process that it started, also when cancelled.
 - Stopping is one call: the ladder is carried out where the process runs, and no timer depends on a network.
+- What a child is started with is what its spec says, or the start is refused; it inherits nothing else of us.
+- The sockets of a spec stay open from the first incarnation of a path until `forget`, or until the end of `open()`.
 """
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import attrs
+
+from regrow._specs.facts import Activity as Activity
+from regrow._specs.facts import Evidence as Evidence
+from regrow._specs.facts import Exited as Exited
+from regrow._specs.facts import Fact as Fact
+from regrow._specs.facts import Key as Key
+from regrow._specs.facts import Launched as Launched
+from regrow._specs.facts import Lost as Lost
+from regrow._specs.facts import NotLaunched as NotLaunched
+from regrow._specs.facts import Output as Output
+from regrow._specs.facts import OutputGap as OutputGap
+from regrow._specs.facts import Ready as Ready
+from regrow._specs.facts import ReadyFailed as ReadyFailed
+from regrow._specs.facts import Refusal as Refusal
+from regrow._specs.facts import Report as Report
+from regrow._specs.facts import Sample as Sample
+from regrow._specs.facts import Stream as Stream
+from regrow._specs.facts import Stuck as Stuck
+from regrow._specs.stop import To
 
 if TYPE_CHECKING:
     from regrow._specs.child import ChildSpec
     from regrow._specs.event import Event
-    from regrow._specs.exit import Usage
     from regrow._specs.stop import Stop
-
-
-@attrs.frozen(order=True)
-class Key:
-    """Which incarnation of which child of which tree. The child sees path and number in its environment."""
-
-    tree: str
-    """Random for each opened tree."""
-
-    path: str
-    """Where it is in the tree."""
-
-    incarnation: int
-    """Counted from 1; never goes back while the tree lives."""
-
-    def __str__(self) -> str:
-        return f"{self.path}#{self.incarnation}"
-
-
-class Stream(enum.StrEnum):
-    """What a child printed to."""
-
-    STDOUT = "stdout"
-    STDERR = "stderr"
-
-
-# -- facts: what a launcher reports of one incarnation -----------------------------------------------------------------
-
-
-@attrs.frozen
-class Launched:
-    """The program runs. Always the first fact."""
-
-    pid: int
-    """What the operating system calls it, on the machine where it runs."""
-
-
-@attrs.frozen
-class Ready:
-    """It can do its work: its probe says so, or it has none.
-
-    At most one of this and `ReadyFailed` comes, and neither for one that is ready by its completion: its exit says it.
-    """
-
-
-@attrs.frozen
-class ReadyFailed:
-    """It runs, but it is not going to be ready: its time is over, or its probe is broken. Nobody has stopped it yet."""
-
-    why: str
-
-
-@attrs.frozen
-class Output:
-    """It printed something: bytes as they came, not lines."""
-
-    stream: Stream
-    data: bytes
-
-
-@attrs.frozen
-class OutputGap:
-    """Output that could not be passed on, and how much of it."""
-
-    stream: Stream
-    bytes: int
-
-
-@attrs.frozen
-class Activity:
-    """A sign of life, as an age: times of different machines are never compared."""
-
-    source: str
-    age: float
-    """Seconds since it happened."""
-
-
-@attrs.frozen
-class Stuck:
-    """It is still there after the kill and the wait for it. Comes at most once; the terminal fact is still to come."""
-
-    waited: float
-    """Seconds since the kill."""
-
-
-@attrs.frozen(kw_only=True)
-class Exited:
-    """Terminal: the process, and what its containment reaches of its descendants, is gone."""
-
-    code: int | None = None
-    """The exit code, if it ended by one. Neither code nor signal: somebody else took the status."""
-
-    signal: str | None = None
-    """The name of the signal that ended it."""
-
-    core_dumped: bool = False
-    usage: Usage | None = None
-    strays: int = 0
-    """How many descendants outlived it and were ended."""
-
-    asked: bool = False
-    """Whether it was being stopped, by `stop`, `revoke` or the end of `open()`."""
-
-    killed: bool = False
-    """Whether that took the kill."""
-
-
-@attrs.frozen
-class Lost:
-    """Terminal: its machine, engine or guardian is gone, and what became of it cannot be known."""
-
-    why: str
-    loss: str
-    """What was lost; the same for all that were lost with it."""
-
-
-Fact: TypeAlias = Launched | Ready | ReadyFailed | Output | OutputGap | Activity | Stuck | Exited | Lost
-Report: TypeAlias = Callable[[Fact], None]
-"""Takes a fact at once: it never waits and never raises."""
-
-
-class Refusal(enum.StrEnum):
-    """Why a start did not happen."""
-
-    PROGRAM = "program"
-    """The program cannot be executed: the child's fault."""
-
-    CAPACITY = "capacity"
-    """No room, here and now: not the child's fault, and not counted."""
-
-    ENGINE = "engine"
-    """What should run it is down: not the child's fault."""
-
-    REVOKED = "revoked"
-    """Its key had been revoked, or was used before."""
-
-
-@attrs.frozen(kw_only=True)
-class NotLaunched:
-    """The answer to a start that failed: definite, nothing runs, and no fact will come."""
-
-    refusal: Refusal
-    why: str
-    """In words, with what was tried."""
-
-    errno: int | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Sample:
-    """One reading of a process and its descendants."""
-
-    rss: int
-    """Resident memory in bytes, of all of them."""
-
-    cpu: float
-    """CPU seconds so far, of all of them."""
-
-    descendants: int
-    """How many there are, without the process itself."""
-
-    threads: int
-    """Threads of all of them."""
-
-    open_files: int | None = None
-    """Open descriptors of the process itself; `None`: not to be had."""
-
-
-@attrs.frozen(kw_only=True)
-class Evidence:
-    """What can be said about a process that misbehaves, gathered in bounded time."""
-
-    state: str
-    """What the kernel says that it does: `running`, `sleeping`, `stopped`, `disk sleep`, `zombie`."""
-
-    waits_in: str = ""
-    """The kernel function that it waits in, where that is shown."""
-
-    sample: Sample | None = None
 
 
 class RunningProcess(Protocol):
@@ -216,8 +56,8 @@ class RunningProcess(Protocol):
         whose kill comes sooner takes over from the first. What is paused goes on, so that it hears what it is told.
         """
 
-    def signal(self, name: str) -> None:
-        """Send the signal *name* to the main process.
+    def signal(self, name: str, to: To = To.MAIN) -> None:
+        """Send the signal *name* to the main process, its group, or its whole tree.
 
         Raises:
             OSError: it is not ours to signal.
@@ -278,7 +118,11 @@ class Launcher(Protocol):
 
     @property
     def containment(self) -> str:
-        """The layer that keeps a process tree in one place: `group`, for the session and group of the child."""
+        """The layer that keeps a process tree in one place, unless a spec demands another.
+
+        `group`: its session and group; `guardian`, `guardian+cgroup`, `guardian+namespace` and
+        `guardian+cgroup+namespace`: all that comes of it, also when we are killed; `job`: Windows' jobs.
+        """
         ...
 
     def check(self, spec: ChildSpec) -> Iterable[str]:

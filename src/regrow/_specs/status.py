@@ -27,7 +27,7 @@ class State(enum.StrEnum):
     """Due for restart: in its backoff, or waiting for its turn."""
 
     STUCK = "stuck"
-    """Still there after the kill."""
+    """Still there after the kill: the process, or a stray of it."""
 
     DOWN = "down"
     """Nothing runs, and nothing will until somebody asks."""
@@ -68,7 +68,13 @@ class ChildStatus:
     """Seconds until its next start, if it is in its backoff."""
 
     containment: str = ""
-    """The layer that keeps its process tree in one place."""
+    """The layer that keeps its process tree in one place; before it was ever launched, that of the launcher."""
+
+    keeps_strays: bool = False
+    """Whether what outlives its main process is left alone (`strays="keep"`)."""
+
+    why: str = ""
+    """What is out of reach and why, if it is stuck and that is known."""
 
 
 @attrs.frozen(kw_only=True)

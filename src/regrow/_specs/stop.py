@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias, cast
 
@@ -11,12 +12,26 @@ from regrow._specs import fields
 from regrow._specs.check import gather, leniently, report
 from regrow._specs.signals import to_signal
 
+
+class To(enum.StrEnum):
+    """Whom a signal reaches. The kill always reaches the whole tree."""
+
+    MAIN = "main"
+    """The main process alone."""
+
+    GROUP = "group"
+    """All that stayed in its process group."""
+
+    TREE = "tree"
+    """All its descendants that the containment reaches."""
+
+
 _WAIT: Any = attrs.validators.optional(fields.seconds())
 
 
 @attrs.frozen(field_transformer=gather)
 class Signal:
-    """Send a signal to the child's process group, then wait."""
+    """Send a signal to the child, as far as the stop's `to` says, then wait."""
 
     signal: str = attrs.field(default="SIGTERM", converter=to_signal, validator=fields.signal)
     """Its name; numbers and `signal.SIGTERM` are taken too."""
@@ -56,6 +71,11 @@ class CloseStdin:
 Step: TypeAlias = Signal | Run | CloseStdin
 
 
+def to_whom(value: To | str) -> To:
+    """A converter: the word is as good as the member."""
+    return fields.member(To, value)
+
+
 def _to_steps(value: Iterable[Step]) -> tuple[Step, ...]:
     return fields.to_tuple(value)  # type checkers infer nothing from a generic converter
 
@@ -77,6 +97,9 @@ class Stop:
 
     grace: float = attrs.field(default=5.0, converter=fields.to_seconds, validator=fields.seconds())
     """Seconds that each step without a wait of its own is given. 0: the kill follows at once. `inf`: never kill."""
+
+    to: To = attrs.field(default=To.GROUP, converter=to_whom, validator=fields.one_of(To))
+    """Whom the signals of the steps reach. The kill reaches the whole tree."""
 
     kill_wait: float = attrs.field(
         default=5.0, converter=fields.to_seconds, validator=fields.seconds(above=0, infinite=False)

@@ -10,7 +10,7 @@ import trio
 from regrow._specs.child import Stdin
 from regrow._specs.protocol import Evidence, Sample, Stuck
 from regrow._specs.signals import signal_number
-from regrow._specs.stop import KILL, CloseStdin, Run, Signal, Step, Stop
+from regrow._specs.stop import KILL, CloseStdin, Run, Signal, Step, Stop, To
 from regrow.testing._fake.process import FakeProcess
 from regrow.testing._fake.timers import Timer
 
@@ -47,7 +47,7 @@ class FakeControls:
         self._process.resume()  # what is held still hears nothing
         self._go_down()
 
-    def signal(self, name: str) -> None:
+    def signal(self, name: str, to: To = To.MAIN) -> None:
         """See `RunningProcess.signal`."""
         if signal_number(name) is None:
             raise OSError(errno.EINVAL, f"fake: {name} is not a signal of this system")

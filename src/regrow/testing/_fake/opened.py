@@ -64,6 +64,9 @@ class OpenFake:
         else:
             await trio.lowlevel.checkpoint()
 
+    def forget(self, tree: str, path: str) -> None:
+        """See `OpenLauncher.forget`."""
+
     async def run(self) -> None:
         """Let time pass, until it is closed."""
         with self._scope:

@@ -1,0 +1,1 @@
+"""How fast, how small and how thorough regrow is, measured beside what else there is: `nox -s bench`."""

@@ -1,0 +1,38 @@
+"""Children under one supervisor of regrow, restarted without a wait and without an end. What they print is read.
+
+regrow_tree.py LEVEL COUNT PROGRAM ARGUMENT...
+"""
+
+from __future__ import annotations
+
+import sys
+
+import trio
+from control import Control
+from level import launcher
+
+from regrow import ChildSpec, SupervisorSpec, open_supervisor
+
+GRACE = 1.0
+
+
+def tree(count: int, command: list[str]) -> SupervisorSpec:
+    """So many children, all started and stopped at once."""
+    names = (f"c{number}" for number in range(count))
+    children = [ChildSpec(name=name, command=command, output="discard", backoff=None, stop=GRACE) for name in names]
+    return SupervisorSpec(name="bench", order="together", max_restarts=10**9, children=children)
+
+
+async def main(control: Control) -> None:
+    """Keep so many."""
+    level, count, command = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+    control.say(b"r")
+    control.wait(b"g")
+    async with open_supervisor(tree(count, command), launcher=launcher(level), sinks=[]):
+        await trio.lowlevel.wait_readable(control.fd)
+        control.wait(b"s")
+    control.say(b"d")
+
+
+if __name__ == "__main__":
+    trio.run(main, Control())

@@ -1,0 +1,176 @@
+"""A child behind guardians: they hold its whole tree for us, and tell when nothing of it is left."""
+
+# ruff: noqa: E402  a type checker for another system must not read further than the assertion
+from __future__ import annotations
+
+import sys
+
+assert sys.platform != "win32"
+
+import os
+import signal
+from collections.abc import Callable
+
+from regrow._edge.guardian import records, wire
+from regrow._edge.guardian.records import Record
+from regrow._edge.holding import Ending
+from regrow._edge.nest import Nest
+from regrow._edge.order import Order
+from regrow._specs.exit import Usage
+from regrow._specs.signals import signal_name
+from regrow._specs.stop import To
+
+_TO = {To.MAIN: wire.To.MAIN, To.GROUP: wire.To.GROUP, To.TREE: wire.To.TREE}
+
+
+class Guarded:
+    """A child of a shim, from its launch until its tree is gone. See `holding.Hold` and `nest.Ward`."""
+
+    __slots__ = (
+        "_complain", "_done", "_ended", "_id", "_is_gone", "_is_kept", "_lost", "_nest", "_tell", "_trouble",
+        "_was_killed", "containment", "pid",
+    )  # fmt: skip
+
+    def __init__(self, nest: Nest, child: int, order: Order, launched: records.Launched, containment: str) -> None:
+        self.pid = launched.pid
+        self.containment = containment
+        self._nest = nest
+        self._id = child
+        self._is_kept = order.strays == "keep"
+        self._was_killed = False
+        self._ended: records.Exited | records.Gone | None = None  # how its main process has
+        self._is_gone = False  # nothing of its tree is left, or nothing more will be told
+        self._lost: tuple[str, str] | None = None
+        self._trouble = ""  # why its tree does not end
+        self._tell: Callable[[], None] | None = None
+        self._done: Callable[[int], None] | None = None
+        self._complain: Callable[[str], None] | None = None
+
+    # -- nest.Ward: what its guardians say -----------------------------------------------------------------------------
+
+    def hear(self, record: Record) -> None:
+        """Its guardians say this of it."""
+        match record:
+            case records.Exited():
+                self._ended = record
+                if not self._is_their_end(record):
+                    self._be_dead()
+            case records.Gone():
+                self._ended = record
+                self._be_gone()
+            case records.OutOfReach(pid=pid):
+                who = "its main process" if pid == self.pid else f"process {pid}, which it has started,"
+                self._have_trouble(f"out of reach: {who} has become another user's, and is not ours to end")
+            case records.Stuck(count=count):
+                self._have_trouble(f"{count} of its processes are still there after the kill")
+            case records.Lost():
+                self.lose("its guardian was killed, and it with it", f"guardian of {self.pid}")
+            case _:
+                pass
+
+    def lose(self, why: str, loss: str) -> None:
+        """Nothing more will be told."""
+        if not self._is_gone:
+            self._lost = why, loss
+            self._be_gone()
+
+    def _is_their_end(self, record: records.Exited) -> bool:
+        """Whether it was killed by a guardian that had lost the nest: then it is lost, and not a crash of its own."""
+        was_killed = os.WIFSIGNALED(record.status) and os.WTERMSIG(record.status) == signal.SIGKILL
+        if was_killed and not record.was_stopped and not self._was_killed and self._nest.has_died():
+            self._lost = "its guardian is gone, and it with it", self._nest.name
+        return self._lost is not None
+
+    def _be_dead(self) -> None:
+        if self._tell is not None:
+            tell, self._tell = self._tell, None
+            tell()
+
+    def _be_gone(self) -> None:
+        self._is_gone = True
+        self._nest.forget(self._id)
+        self._be_dead()
+        if self._done is not None:
+            done, self._done = self._done, None
+            done(self._strays)
+
+    @property
+    def _strays(self) -> int:
+        return self._ended.strays if isinstance(self._ended, records.Gone) else 0
+
+    def _have_trouble(self, why: str) -> None:
+        self._trouble = why
+        if self._complain is not None and not self._is_gone:
+            complain, self._complain = self._complain, None
+            complain(why)
+
+    # -- holding.Hold --------------------------------------------------------------------------------------------------
+
+    def watch(self, tell: Callable[[], None]) -> None:
+        """Call *tell*, once, when the main process is dead."""
+        self._tell = tell
+        if self.is_dead():
+            self._be_dead()
+
+    def hurry(self) -> None:
+        """Its shim tells its end as soon as it can be told."""
+
+    def is_dead(self) -> bool:
+        """Whether the main process is known to be dead, or lost."""
+        return self._is_gone or (self._ended is not None and self._lost is None)
+
+    def signal(self, number: int, to: To) -> None:
+        """Send a signal; nothing happens to those who are gone."""
+        self._nest.order(self._id, wire.send_signal(self._id, number, _TO[to]))
+
+    def kill(self) -> None:
+        """End the whole tree."""
+        self._was_killed = True
+        self._nest.wake()
+        self._nest.order(self._id, wire.kill(self._id))
+
+    def insist(self) -> None:
+        """Not even its shim has answered, which would have told of any trouble by now: the nest takes its place."""
+        if not self._trouble:
+            self._nest.order(self._id, wire.destroy(self._id))
+
+    def end_strays(self, done: Callable[[int], None], complain: Callable[[str], None]) -> None:
+        """Its shim ends them, when their time is over."""
+        if self._is_gone or (self._is_kept and not self._was_killed):
+            done(self._strays)
+            return
+        self._done = done
+        self._complain = complain
+        if self._trouble:
+            self._have_trouble(self._trouble)
+
+    @property
+    def trouble(self) -> str:
+        """Why its tree does not end, as far as its guardians know."""
+        return self._trouble
+
+    def reap(self) -> Ending:
+        """How its main process ended."""
+        if self._lost is not None or self._ended is None:
+            why, loss = self._lost or ("its end was not told", self._nest.name)
+            return Ending(lost=why, loss=loss)
+        return _ending(self._ended)
+
+    def destroy(self) -> None:
+        """End the whole tree."""
+        self.kill()
+
+
+def _ending(ended: records.Exited | records.Gone) -> Ending:
+    used = ended.usage
+    usage = Usage(
+        user=used.user,
+        system=used.system,
+        max_rss=used.maximum,
+        minor_faults=used.minor_faults,
+        major_faults=used.major_faults,
+    )
+    if os.WIFSIGNALED(ended.status):
+        name = signal_name(os.WTERMSIG(ended.status))
+        return Ending(signal=name, core_dumped=os.WCOREDUMP(ended.status), usage=usage)
+    return Ending(code=os.WEXITSTATUS(ended.status), usage=usage)

@@ -1,0 +1,128 @@
+"""A child as all of the edge sees it: ours, with its process group, or behind a guardian, with its whole tree."""
+
+# ruff: noqa: E402  a type checker for another system must not read further than the assertion
+from __future__ import annotations
+
+import sys
+
+assert sys.platform != "win32"
+
+import os
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+import attrs
+
+from regrow._edge.order import Order
+from regrow._specs.exit import Usage
+from regrow._specs.protocol import NotLaunched
+from regrow._specs.stop import To
+
+
+@attrs.frozen(kw_only=True)
+class Ending:
+    """How a process ended. Neither code nor signal: somebody else took its status, or it was lost."""
+
+    code: int | None = None
+    signal: str | None = None
+    core_dumped: bool = False
+    usage: Usage | None = None
+    lost: str = ""
+    """Why nobody can know, if its guardian is gone."""
+
+    loss: str = ""
+    """What was lost with it."""
+
+
+class Hold(Protocol):
+    """A child from its spawn until it is collected. Nothing here waits, except `destroy`."""
+
+    @property
+    def pid(self) -> int:
+        """The number of its main process."""
+        ...
+
+    @property
+    def containment(self) -> str:
+        """The layer that keeps its process tree in one place."""
+        ...
+
+    @property
+    def trouble(self) -> str:
+        """Why its tree does not end, if that is known."""
+        ...
+
+    def watch(self, tell: Callable[[], None]) -> None:
+        """Call *tell*, once, when the main process is dead."""
+
+    def hurry(self) -> None:
+        """Look soon whether it is dead: there is reason to believe so."""
+
+    def is_dead(self) -> bool:
+        """Whether the main process is known to be dead."""
+        ...
+
+    def signal(self, number: int, to: To) -> None:
+        """Send a signal; nothing happens to those who are gone.
+
+        Raises:
+            PermissionError: it has become somebody else's.
+        """
+
+    def kill(self) -> None:
+        """End the whole tree, as far as the containment reaches."""
+
+    def insist(self) -> None:
+        """The kill was of no use for as long as it may take: do what else there is."""
+
+    def end_strays(self, done: Callable[[int], None], complain: Callable[[str], None]) -> None:
+        """The main process is dead: see to it that the rest of its tree ends.
+
+        Args:
+            done: called once, when nothing is left that is to end, with how many strays there were.
+            complain: called, at most once and before that, with why it takes so long.
+        """
+
+    def reap(self) -> Ending:
+        """Collect the main process: it is dead, and its strays are seen to."""
+        ...
+
+    def destroy(self) -> None:
+        """Kill it, whole tree and all, and collect it. May wait until it is dead: not on the event loop."""
+
+
+@attrs.define(kw_only=True)
+class Spawned:
+    """A program that runs, and our ends of what joins us to it."""
+
+    hold: Hold
+    stdin: int | None = None
+    stdout: int | None = None
+    stderr: int | None = None
+    file: int | None = None
+
+    def discard(self) -> None:
+        """End it: nobody wants it any more. Waits until it is dead: not on the event loop."""
+        self.hold.destroy()
+        for fd in (self.stdin, self.stdout, self.stderr, self.file):
+            if fd is not None:
+                os.close(fd)
+
+
+Answer: TypeAlias = Spawned | NotLaunched
+Make: TypeAlias = Callable[[], Order | NotLaunched]
+"""Makes an order when its turn has come, in whatever thread; or says that nobody wants it any more."""
+
+Take: TypeAlias = Callable[[Answer], None]
+
+
+class Form(Protocol):
+    """How processes are made here."""
+
+    @property
+    def containment(self) -> str:
+        """The layer that keeps the tree of a child that asks for nothing special in one place."""
+        ...
+
+    def spawn(self, make: Make, take: Take) -> None:
+        """Spawn what *make* orders, and give the answer to *take*, on trio's thread. Nothing can cancel that."""

@@ -1,0 +1,77 @@
+"""An order in the words of the guardians, and their refusal in ours."""
+
+# ruff: noqa: E402  a type checker for another system must not read further than the assertion
+from __future__ import annotations
+
+import sys
+
+assert sys.platform != "win32"
+
+import errno
+import os
+
+from regrow._edge import refusals
+from regrow._edge.guardian import records, wire
+from regrow._edge.guardian.wire import Stage
+from regrow._edge.order import Order
+from regrow._specs.protocol import NotLaunched
+
+_DEFAULT_PATH = os.fsencode(os.defpath)
+_STUCK_SHARE = 0.8
+"""Of the wait after a kill: a shim that lives has told of any trouble before that wait is over."""
+
+
+def to_wire(order: Order, child: int, descriptors: int) -> wire.Start:
+    """What to ask the guardians for.
+
+    Raises:
+        OSError: our own working directory is gone.
+    """
+    return wire.Start(
+        id=child,
+        arguments=order.command,
+        environment=[b"%b=%b" % variable for variable in order.env.items()],
+        candidates=candidates(order),
+        directory=_directory(order),
+        descriptors=descriptors,
+        linger=None if order.strays == "keep" else order.strays,
+        stuck_after=order.kill_wait * _STUCK_SHARE,
+    )
+
+
+def candidates(order: Order) -> list[bytes]:
+    """Where its program may be: as `execvp` in the child would look for it."""
+    program = order.command[0]
+    if b"/" in program:
+        return [program]
+    path = order.env.get(b"PATH", _DEFAULT_PATH)
+    return [(entry or b".") + b"/" + program for entry in path.split(b":")]
+
+
+def _directory(order: Order) -> bytes:
+    """Absolute: the guardians have not followed us wherever we have gone since they were started."""
+    if order.cwd is not None and order.cwd.startswith("/"):
+        return os.fsencode(order.cwd)
+    return os.path.join(os.getcwdb(), os.fsencode(order.cwd or ""))
+
+
+def explain(failed: records.Failed, order: Order) -> NotLaunched:
+    """What *failed* means. Looks at files: not on the event loop."""
+    error = OSError(failed.errno, os.strerror(failed.errno))
+    if failed.stage is Stage.DIRECTORY:
+        error.filename = order.cwd
+    elif failed.stage is Stage.EXEC:
+        return _no_program(error, failed, order)
+    elif failed.stage in {Stage.FORK, Stage.REQUEST, Stage.DESCRIPTORS}:
+        pass  # no room, or we have asked for nonsense
+    return refusals.explain(error, order.program, order.cwd)
+
+
+def _no_program(error: OSError, failed: records.Failed, order: Order) -> NotLaunched:
+    if b"/" not in order.command[0] and failed.errno in {errno.ENOENT, errno.EACCES, errno.ENOTDIR}:
+        try:
+            refusals.find_program(order.program, order.env, order.cwd)
+        except refusals.RefusedError as refused:
+            return refused.answer
+    error.filename = os.fsdecode(candidates(order)[failed.candidate])
+    return refusals.explain(error, order.program, order.cwd)

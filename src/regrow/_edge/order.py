@@ -1,0 +1,101 @@
+"""What to spawn, as plain values that any thread may read; and the descriptors that are open for it."""
+
+# ruff: noqa: E402  a type checker for another system must not read further than the assertion
+from __future__ import annotations
+
+import sys
+
+assert sys.platform != "win32"
+
+import os
+from collections.abc import Mapping
+from typing import Literal
+
+import attrs
+
+from regrow._edge import refusals
+
+Strays = float | Literal["keep"]
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """What to spawn."""
+
+    command: tuple[bytes, ...]
+    env: Mapping[bytes, bytes]
+    cwd: str | None = None
+
+    has_stdin: bool = False
+    """Whether its standard input is a pipe; else it is `/dev/null`."""
+
+    has_output: bool = False
+    """Whether its output comes through pipes; else it goes to `/dev/null`."""
+
+    file: str | None = None
+    """What to open for a copy of its output."""
+
+    strays: Strays = 0.0
+    """Seconds that the rest of its tree may go on when its main process has ended; or whether it is kept."""
+
+    kill_wait: float = 5.0
+    """Seconds after which a killed tree that is still there is called stuck."""
+
+    @property
+    def program(self) -> str:
+        """What its command begins with."""
+        return os.fsdecode(self.command[0])
+
+
+class Descriptors:
+    """What is open for one spawn: the child's ends are closed in any case, ours if it fails."""
+
+    def __init__(self) -> None:
+        self._ours: list[int] = []
+        self._theirs: list[int] = []
+        self._file: int | None = None
+
+    def pipe(self, *, ours: Literal["read", "write"]) -> tuple[int, int]:
+        """A pipe, as the child's end and our end; ours never blocks."""
+        read, write = os.pipe()
+        theirs, own = (write, read) if ours == "read" else (read, write)
+        self._theirs.append(theirs)
+        self._ours.append(own)
+        os.set_blocking(own, False)
+        return theirs, own
+
+    def open_file(self, path: str) -> int:
+        """Open *path* to append to it. May block: not on the event loop."""
+        # NONBLOCK: without it, opening a fifo that nobody reads would hold this thread for ever.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+        try:
+            file = os.open(path, flags, 0o666)
+        except OSError as error:
+            raise refusals.no_file(error, path) from None
+        self._file = file
+        return file
+
+    def give(self) -> None:
+        """Ours belong to what was spawned from now on."""
+        self._ours.clear()
+        self._file = None
+
+    def close_theirs(self) -> None:
+        """The child has them now."""
+        for fd in self._theirs:
+            os.close(fd)
+        self._theirs.clear()
+
+    def close_pipes(self) -> None:
+        """It has to be tried again with new ones."""
+        self.close_theirs()
+        for fd in self._ours:
+            os.close(fd)
+        self._ours.clear()
+
+    def close(self) -> None:
+        """Close what is not given away."""
+        self.close_pipes()
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
