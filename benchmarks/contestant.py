@@ -101,7 +101,7 @@ class Driver:
         self.pid = self._process.pid
         if not self._hear(b"r", _BOOT):
             self.kill()
-            raise ContestantError(f"{command} does not get ready")
+            raise ContestantError(f"it does not get ready:\n{(wanted.directory / 'log').read_text()}")
 
     def go(self) -> None:
         """Have it start all children."""

@@ -77,6 +77,7 @@ class Circus(Peer):
 endpoint = ipc://{wanted.directory}/endpoint
 pubsub_endpoint = ipc://{wanted.directory}/pubsub
 statsd = false
+check_delay = 0.05
 
 [watcher:c]
 cmd = {" ".join(wanted.command)}

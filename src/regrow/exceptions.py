@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from regrow._specs.check import Problem
     from regrow._specs.exit import Exit
@@ -26,7 +26,9 @@ __all__ = [
     "RegrowError",
     "SpawnFailedError",
     "StartFailedError",
+    "StateDirInUseError",
     "SupervisorEndedError",
+    "SurvivorsLeftError",
     "TerminateFailedError",
     "TooManyRestartsError",
 ]
@@ -84,6 +86,25 @@ class AlreadyRunningError(RegrowError):
         super().__init__(f"{path}: already {state}")
         self.path = path
         self.state = state
+
+
+class StateDirInUseError(AlreadyRunningError):
+    """Another supervisor owns the state directory, and lives. Nothing was started, and nothing was touched.
+
+    Attributes:
+        path: the directory.
+        pid: the process that owns it; `None` if it cannot be said which.
+        since: when that began, in UTC; empty if it cannot be said.
+    """
+
+    def __init__(self, path: str, who: str, pid: int | None, since: str) -> None:
+        when = f" since {since}" if since else ""
+        hint = f"stop it first (kill {pid}), or use another directory" if pid else "use another directory"
+        RegrowError.__init__(self, f"the state directory {path!r} is in use {who}{when}; {hint}")
+        self.path = path
+        self.state = "in use"
+        self.pid = pid
+        self.since = since
 
 
 class InvalidStateError(RegrowError):
@@ -154,16 +175,38 @@ class StartFailedError(SpawnFailedError):
 
 
 class TerminateFailedError(RegrowError):
-    """A process is still there after the kill: it is *stuck*, for example in uninterruptible sleep."""
+    """A process, or a stray of it, is still there after the kill: it is *stuck*, such as in uninterruptible sleep."""
 
     code = "TERMINATE_FAILED"
 
-    def __init__(self, path: str, pid: int | None, waited: float) -> None:
-        super().__init__(
-            f"{path}: process {pid} is still there {waited:g} s after the kill; nothing replaces it while it lives"
-        )
+    def __init__(self, path: str, pid: int | None, waited: float, why: str = "") -> None:
+        what = why or f"process {pid} is still there {waited:g} s after the kill"
+        super().__init__(f"{path}: {what}; nothing replaces it while it lives")
         self.path = path
         self.pid = pid
+        self.why = why
+
+
+class SurvivorsLeftError(TerminateFailedError):
+    """Something has survived the last supervisor that owned the state directory, and cannot be ended. Nothing was started.
+
+    Attributes:
+        path: the state directory.
+        processes: the pid of each process that is left, and why it is.
+        groups: the path of each control group that is left, and why it is.
+    """
+
+    def __init__(self, path: str, processes: Mapping[int, str], groups: Mapping[str, str]) -> None:
+        left = [f"process {pid}: {why}" for pid, why in processes.items()]
+        left += [f"control group {group}: {why}" for group, why in groups.items()]
+        what = "; ".join(left)
+        RegrowError.__init__(
+            self, f"the state directory {path!r}: what survived its last supervisor cannot be ended: {what}"
+        )
+        self.path = path
+        self.pid = next(iter(processes), None)
+        self.processes = dict(processes)
+        self.groups = dict(groups)
 
 
 class PlatformNotSupportedError(RegrowError):

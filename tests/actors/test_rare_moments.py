@@ -102,7 +102,7 @@ async def _hurry_after(tree, seconds):
 
 
 async def test_a_signal_that_the_system_refuses_is_an_error_of_ours(autojump_clock, monkeypatch):
-    def refuse(self, name):
+    def refuse(self, name, to):
         raise PermissionError(errno.EPERM, "not permitted")
 
     monkeypatch.setattr(FakeControls, "signal", refuse)

@@ -15,6 +15,7 @@ from tests.decisions.trees import tree
 from tests.decisions.world import BOOT, Asked, Child, Message, Node, Process, World, gone
 
 from regrow._decisions.calls import Call
+from regrow._decisions.entries import Remains
 from regrow._decisions.verdicts import End
 from regrow._specs.exit import Exit, Reason
 from regrow._specs.readiness import Completes
@@ -83,7 +84,7 @@ class Slow(World):
         assert not process.is_stuck
         process.is_stuck = True
         name = process.spec.name
-        self.tell(process.node, Message(lambda ledger, now: ledger.on_stuck(name, 7, 5.0, now)))
+        self.tell(process.node, Message(lambda ledger, now: ledger.on_stuck(name, Remains(7, 5.0), now)))
 
     def _over(self, process: Process, exit: Exit) -> None:
         process.is_alive = False

@@ -74,7 +74,7 @@ def test_calls_say_that_it_is_stuck_and_nothing_replaces_it():
     assert world.ask(RestartChild("a")).answer == "stuck"
     assert world.ask(StartNamed("a")).answer == "already_stuck"
     assert world.ask(DeleteChild("a")).answer == "stuck"
-    assert world.take() == ["reply stuck", "reply already_stuck", "reply stuck"]
+    assert world.take() == ["answer stuck", "answer already_stuck", "answer stuck"]
     world.ended("a")  # nobody has said that it is not to come back
     world.settle()
     assert world.states() == "a ready, b ready"
@@ -174,3 +174,15 @@ def test_during_the_boot_it_stays_a_member_of_the_boot(strategy):
     world.ended("a")
     world.settle()
     assert world.states() == "a ready, b ready"
+
+
+@pytest.mark.parametrize("strategy", GROUPS)
+def test_a_temporary_bystander_that_became_stuck_meanwhile_stays_until_its_turn(strategy):
+    world = booted("a", child("b", "temporary"), "c", strategy=strategy)
+    world.ended("a")
+    world.take()
+    world.left_something("b")  # c is being stopped
+    world.ended("b")
+    assert world.take() == []
+    world.settle()
+    assert world.take() == ["forget b", "start a", "start c"]

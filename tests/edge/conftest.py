@@ -8,21 +8,12 @@ import time
 from contextlib import suppress
 
 import pytest
+from tests.edge.forms import FORMS
 from tests.edge.recorder import Lab
 from tests.guardian.compiling import ensure_compiled
 
 from regrow._edge.local import LocalLauncher
 from regrow._edge.tuning import Tuning
-
-FORMS = {
-    "compiled": Tuning(guardian="compiled"),
-    "python": Tuning(guardian="python"),
-    "guardian_no_epoll_no_pidfd": Tuning(guardian="python", epoll=False, pidfd=False),
-    "group": Tuning(guardian="none"),
-    "group_no_pidfd": Tuning(guardian="none", pidfd=False),
-    "group_no_epoll_no_pidfd": Tuning(guardian="none", epoll=False, pidfd=False),
-}
-"""The launcher as it is here, and with ever less: without a compiler, pidfds, guardians; the last is as on macOS."""
 
 
 @pytest.fixture(params=FORMS, ids=str)

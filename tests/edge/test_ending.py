@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from tests.edge.forms import only_group
 from tests.edge.recorder import DAEMON, PATIENCE, SLEEPS, Life, is_alive, kill, python, sh, until, wait_dead
 from trio.testing import wait_all_tasks_blocked
 
@@ -127,6 +128,7 @@ def on_sigchld(handler):
         signal.signal(signal.SIGCHLD, before)
 
 
+@only_group
 async def test_a_status_that_somebody_else_took_is_unknown_and_not_a_success(lab):
     with on_sigchld(signal.SIG_IGN):  # the kernel takes it itself
         life = await lab.launch(sh("exit 3"))
@@ -134,6 +136,7 @@ async def test_a_status_that_somebody_else_took_is_unknown_and_not_a_success(lab
     assert (exited.code, exited.signal, exited.usage) == (None, None, None)
 
 
+@only_group
 async def test_a_stop_works_although_the_kernel_reaps(lab):
     with on_sigchld(signal.SIG_IGN):
         life = await lab.launch(SLEEPS)
@@ -141,6 +144,7 @@ async def test_a_stop_works_although_the_kernel_reaps(lab):
     assert life.exited == Exited(asked=True)
 
 
+@only_group
 async def test_a_handler_for_sigchld_is_left_alone_and_hears_of_every_child(lab):
     heard = []
     with on_sigchld(lambda number, frame: heard.append(number)):
@@ -286,6 +290,7 @@ async def test_a_kill_takes_the_whole_group_and_leaves_no_stray(lab):
     assert_gone(life)
 
 
+@only_group
 async def test_who_left_the_group_is_not_reached_and_not_counted(lab):
     life = await lab.launch(python(*DAEMON, "print(os.getpid(), flush=True)", "signal.pause()"))
     exited = await life.wait_exited()
@@ -293,6 +298,7 @@ async def test_who_left_the_group_is_not_reached_and_not_counted(lab):
     kill(int(life.stdout))
 
 
+@only_group
 async def test_strays_that_cannot_be_ended_do_not_hold_the_end_for_ever(lab, monkeypatch):
     monkeypatch.setattr(strays, "BOUND", 0.05)
     monkeypatch.setattr(handles, "kill_group", lambda group, number: None)

@@ -12,6 +12,7 @@ import time
 
 import pytest
 import trio
+from tests.edge.forms import only_group
 from tests.edge.recorder import DAEMON, PATIENCE, SLEEPS, Lab, Life, is_there, kill, python, sh, until
 from trio.testing import wait_all_tasks_blocked
 
@@ -204,6 +205,7 @@ async def test_what_breaks_does_not_hide_the_error_of_the_block(launcher):
     assert isinstance(caught.value.__cause__, OnPurposeError)
 
 
+@only_group
 async def test_what_does_not_die_is_lost_and_holds_nobody(launcher, monkeypatch):
     monkeypatch.setattr(opening, "_END", 0.1)
     with monkeypatch.context() as patch:
@@ -215,6 +217,7 @@ async def test_what_does_not_die_is_lost_and_holds_nobody(launcher, monkeypatch)
     kill(life.pid)  # the fixture sees whether it is reaped when the kernel lets go
 
 
+@only_group
 @pytest.mark.parametrize("close", [0.05, 5], ids=["after the launcher", "while its threads end"])
 async def test_a_start_that_hangs_in_its_exec_is_ended_when_it_comes_back(close, launcher, monkeypatch):
     monkeypatch.setattr(opening, "_END", 0.05)
@@ -222,13 +225,13 @@ async def test_a_start_that_hangs_in_its_exec_is_ended_when_it_comes_back(close,
     begun = threading.Event()
     spawned = []
 
-    def spawn(order):
+    def spawn(order, **options):
         begun.set()
         time.sleep(0.5)  # a filesystem that hangs
-        spawned.append(spawning.spawn(order))
+        spawned.append(spawning.spawn(order, **options))
         return spawned[0]
 
-    monkeypatch.setattr("regrow._edge.start.spawn", spawn)
+    monkeypatch.setattr("regrow._edge.grouped.spawn", spawn)
     async with trio.open_nursery() as nursery, launcher.open() as opened:
         lab = Lab(opened)
         life = lab.life()
@@ -239,17 +242,18 @@ async def test_a_start_that_hangs_in_its_exec_is_ended_when_it_comes_back(close,
     await until(lambda: spawned and not is_there(spawned[0].handle.pid))
 
 
+@only_group
 def test_a_start_that_comes_back_when_the_whole_run_is_over_is_ended_too(launcher, monkeypatch):
     monkeypatch.setattr(opening, "_END", 0.05)
     monkeypatch.setattr("regrow._edge.tools._CLOSE", 0.05)
     begun = threading.Event()
 
-    def spawn(order):
+    def spawn(order, **options):
         begun.set()
         time.sleep(0.5)
-        return spawning.spawn(order)
+        return spawning.spawn(order, **options)
 
-    monkeypatch.setattr("regrow._edge.start.spawn", spawn)
+    monkeypatch.setattr("regrow._edge.grouped.spawn", spawn)
 
     async def main():
         async with trio.open_nursery() as nursery, launcher.open() as opened:
@@ -307,5 +311,5 @@ def test_on_windows_it_says_that_it_comes_later(monkeypatch):
 
 
 def test_it_names_its_containment_and_can_do_everything():
-    assert LocalLauncher().containment == "group"
+    assert LocalLauncher().containment == "guardian"
     assert list(LocalLauncher().check(None)) == []

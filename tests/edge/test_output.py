@@ -10,6 +10,7 @@ from contextlib import suppress
 import attrs
 import pytest
 import trio
+from tests.edge.forms import only_group
 from tests.edge.recorder import DAEMON, PATIENCE, SLEEPS, Lab, python, sh, until
 
 from regrow._edge import outlet
@@ -50,6 +51,7 @@ async def test_both_streams_come_as_they_come(lab):
     assert life.stdout == b"out\non\n"
 
 
+@only_group
 async def test_a_descendant_that_holds_the_pipe_is_waited_for_only_a_moment(lab):
     begun = trio.current_time()
     life = await lab.launch(python(*DAEMON, "sys.stdin.read()"), stdin="pipe")
@@ -57,6 +59,7 @@ async def test_a_descendant_that_holds_the_pipe_is_waited_for_only_a_moment(lab)
     assert 0.5 <= trio.current_time() - begun < PATIENCE / 2
 
 
+@only_group
 async def test_what_a_descendant_prints_in_this_moment_is_reported(lab):
     late = "import time; time.sleep(0.05); os.write(1, b'late'); sys.stdin.read()"
     life = await lab.launch(python("print('early', flush=True)", *DAEMON, late), stdin="pipe")

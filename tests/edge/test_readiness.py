@@ -29,7 +29,7 @@ def port():
 
 async def test_a_port_is_ready_when_it_is_listened_to(lab, port):
     life = await lab.launch(children.listens(port, 0.1), ready=TcpPort(port))
-    assert life.facts == [Launched(life.pid)]
+    assert life.facts == [Launched(life.pid, life.containment)]
     await life.wait_for(lambda: life.is_ready)
     assert life.stdout in {b"", b"listening\n"}
 

@@ -32,7 +32,7 @@ ERRORS = [
     exceptions.SupervisorEndedError("a", "start"),
     exceptions.SpawnFailedError("a", "no", program="x", errno=2),
     exceptions.StartFailedError("a", EXIT, program="x"),
-    exceptions.TerminateFailedError("a", 1, 5.0),
+    exceptions.TerminateFailedError("a", 1, 5.0, "out of reach: process 2 of user 0"),
     exceptions.PlatformNotSupportedError("pausing", "win32"),
     exceptions.OperationTimeoutError("start", 3.0),
     exceptions.IoError("read", OSError(5, "broken")),

@@ -9,6 +9,7 @@ from regrow._specs import event as events
 from regrow._specs.protocol import Evidence, RunningProcess, Sample, Stream
 from regrow._specs.signals import to_signal
 from regrow._specs.status import ChildStatus
+from regrow._specs.stop import To
 from regrow.exceptions import InvalidStateError, IoError
 
 
@@ -26,20 +27,23 @@ class ChildHandle(Handle):
         actor = self._actor()
         return actor.output(Stream(stream), lines) if isinstance(actor, Process) else ()
 
-    def signal(self, signal: str | int) -> None:
-        """Send it a signal. If it dies of that it has crashed: to end it for good, stop it.
+    def signal(self, signal: str | int, to: To | str = To.MAIN) -> None:
+        """Send a signal to its main process, its group, or its whole tree.
+
+        If it dies of that it has crashed: to end it for good, stop it.
 
         Raises:
+            ValueError: *to* is none of `"main"`, `"group"`, `"tree"`.
             InvalidStateError: no process lives.
             IoError: the operating system refuses.
         """
-        name = to_signal(signal)
+        name, to = to_signal(signal), To(to)
         actor, process = self._running("signal")
         try:
-            process.signal(name)
+            process.signal(name, to)
         except OSError as error:
             raise IoError(f"{self.path}: signal {name}", error) from error
-        actor.tree.announce(events.ChildSignalled(self.path, actor.key.incarnation, name))
+        actor.tree.announce(events.ChildSignalled(self.path, actor.key.incarnation, name, to))
 
     async def write_stdin(self, data: bytes) -> None:
         """Write all of *data* to its standard input, with `stdin="pipe"`. Cancelling may leave it half written.

@@ -8,6 +8,7 @@ import attrs
 
 from regrow._actors.mailbox import Request
 from regrow._decisions.calls import Call
+from regrow._decisions.entries import Remains
 from regrow._specs.exit import Exit
 from regrow._specs.supervisor import AnySupervisorSpec
 
@@ -37,11 +38,10 @@ class Gone:
 
 @attrs.frozen
 class StillThere:
-    """The child is stuck."""
+    """The child is stuck: it, or a stray of it."""
 
     name: str
-    pid: int | None
-    waited: float
+    remains: Remains
 
 
 @attrs.frozen

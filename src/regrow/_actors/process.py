@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from typing import assert_never
 
-import attrs
 import trio
 
 from regrow._actors.messages import ChildMessage, Completed, Gone, StillThere, Up
 from regrow._actors.output import Tail
 from regrow._actors.tree import Tree
-from regrow._decisions.exits import classify
+from regrow._decisions.entries import Remains
+from regrow._decisions.exits import Life, judge
 from regrow._specs import event as events
 from regrow._specs.child import ChildSpec
 from regrow._specs.exit import Exit, Reason
@@ -59,11 +59,15 @@ class Process:
         self.exit: Exit | None = None
         """How it ended; `None` as long as it has not."""
         self.running: RunningProcess | None = None
+        self.containment = ""
+        """The layer that keeps its process tree in one place, once it is launched."""
+        self.stuck: Stuck | None = None
+        """What is known of what is still there after the kill."""
         self._tell = tell
         self._tails: dict[Stream, Tail] = {}
         self._terminal: Exited | Lost | None = None
         self._ready_failure: str | None = None
-        self._over = trio.Event()  # its terminal fact is here, or it is not going to be ready
+        self._over = trio.Event()  # its terminal fact is here, or it is stuck, or not going to be ready
         self._gone = trio.Event()  # its terminal fact is here
         self._is_launching = False
         self._is_stopping = False
@@ -132,6 +136,7 @@ class Process:
         with trio.move_on_after(self.spec.start_timeout):
             if stuck := self.tree.stuck.get(self.key.path):  # no two incarnations of one child at once
                 await stuck.wait_gone()
+            self.tree.keeping.begin(self.key.path)
             self._is_launching = True  # until it is known what came of it
             answer = await self.tree.launcher.launch(self.key, self.spec, self._on_fact)
             self._is_launching = False
@@ -145,7 +150,7 @@ class Process:
         """Leave nothing behind: stop what runs, and revoke a launch that was cut off."""
         if self._is_launching:
             await self.tree.launcher.revoke(self.key)
-        if self.running is None or self._gone.is_set():
+        if self.running is None or self._gone.is_set() or self.stuck is not None:
             return
         self._announce(events.ChildStopping(self.key.path, self.key.incarnation))
         if not self.tree.is_hurried:
@@ -155,9 +160,10 @@ class Process:
         await self.running.stop(KILL)
 
     async def _wait_for_stuck(self) -> None:
-        """It is still there after the kill: say so, and wait on, until it is gone or its supervisor ends."""
-        self._announce(events.ChildStuck(self.key.path, self.key.incarnation, self.pid or 0))
-        self._tell(StillThere(self.spec.name, self.pid, self.spec.stop.kill_wait))
+        """Something is still there after the kill: say so, and wait on, until it is gone or its supervisor ends."""
+        stuck = self.stuck or Stuck(self.spec.stop.kill_wait)
+        self._announce(events.ChildStuck(self.key.path, self.key.incarnation, self.pid or 0, stuck.why))
+        self._tell(StillThere(self.spec.name, Remains(self.pid, stuck.waited, stuck.why)))
         try:
             await self._gone.wait()
         except trio.Cancelled:  # its supervisor ends: whoever comes next at this path waits for it
@@ -168,9 +174,8 @@ class Process:
 
     def _on_fact(self, fact: Fact) -> None:
         match fact:
-            case Launched(pid):
-                self.pid = pid
-                self._announce(events.ChildStarted(self.key.path, self.key.incarnation, pid))
+            case Launched():
+                self._on_launched(fact)
             case Ready():
                 self._on_ready()
             case ReadyFailed(why):
@@ -181,16 +186,27 @@ class Process:
             case OutputGap(stream, missed):
                 self._announce(events.OutputMissed(self.key.path, self.key.incarnation, stream, missed))
             case Exited() | Lost():
-                self._finish_output()
-                self._terminal = fact
+                self._on_end(fact)
+            case Stuck():
+                self.stuck = fact
                 self._over.set()
-                self._gone.set()
-                if self.tree.stuck.get(self.key.path) is self:
-                    self._end_at_last()
-            case Activity() | Stuck():
-                pass  # no watchdog yet; that a stop ended in *stuck* is seen when it returns
+            case Activity():
+                pass  # no watchdog yet
             case _:
                 assert_never(fact)
+
+    def _on_launched(self, fact: Launched) -> None:
+        self.pid = fact.pid
+        self.containment = fact.containment or self.tree.containment
+        self._announce(events.ChildStarted(self.key.path, self.key.incarnation, fact.pid, self.containment))
+
+    def _on_end(self, fact: Exited | Lost) -> None:
+        self._finish_output()
+        self._terminal = fact
+        self._over.set()
+        self._gone.set()
+        if self.tree.stuck.get(self.key.path) is self:
+            self._end_at_last()
 
     def _end_at_last(self) -> None:
         """It was stuck, nobody waits for it any more, and it is gone."""
@@ -229,49 +245,20 @@ class Process:
 
     def _judge(self) -> Exit:
         """What its end means. It is over, one way or another."""
-        terminal = self._terminal
-        if terminal is None:
-            return Exit(Reason.STOPPED, pid=self.pid, why="" if self.pid is None else "still there after the kill")
-        reason, why = self._reason(terminal)
-        now = trio.current_time()
-        exit = Exit(
-            reason,
-            why=why,
-            pid=self.pid,
-            ran_for=now - self.launched_at,
-            healthy_for=0.0 if self.ready_at is None else now - self.ready_at,
-            tail=self.output(Stream.STDERR, TAIL_IN_EXIT),
+        return judge(
+            Life(
+                spec=self.spec,
+                pid=self.pid,
+                terminal=self._terminal,
+                launched_at=self.launched_at,
+                ready_at=self.ready_at,
+                over_at=trio.current_time(),
+                is_stopping=self._is_stopping,
+                was_stuck=self.stuck is not None,
+                ready_failure=self._ready_failure,
+                tail=self.output(Stream.STDERR, TAIL_IN_EXIT),
+            )
         )
-        if isinstance(terminal, Lost):
-            return attrs.evolve(exit, loss=terminal.loss)
-        return attrs.evolve(
-            exit,
-            code=terminal.code,
-            signal=terminal.signal,
-            killed=terminal.killed,
-            core_dumped=terminal.core_dumped,
-            strays=terminal.strays,
-            usage=terminal.usage,
-        )
-
-    def _reason(self, terminal: Exited | Lost) -> tuple[Reason, str]:
-        if self._is_stopping:
-            return Reason.STOPPED, terminal.why if isinstance(terminal, Lost) else ""
-        if self._ready_failure is not None:
-            return Reason.FAILED_TO_START, self._ready_failure
-        if isinstance(terminal, Lost):
-            reason = Reason.LOST if self.ready_at is not None else Reason.FAILED_TO_START
-            return reason, terminal.why
-        reason = classify(terminal, self.spec)
-        if self.ready_at is not None or (isinstance(self.spec.ready, Completes) and reason is Reason.NORMAL):
-            return reason, _unknown(terminal)
-        return Reason.FAILED_TO_START, "it ended before it was ready"
-
-
-def _unknown(terminal: Exited) -> str:
-    """Somebody else took the status: then nobody knows how it ended."""
-    is_known = terminal.code is not None or terminal.signal is not None
-    return "" if is_known else "its exit status was taken by other code of this program"
 
 
 def _not_launched(answer: NotLaunched, pid: int | None) -> Exit:

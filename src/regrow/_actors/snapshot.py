@@ -74,7 +74,9 @@ def _of_child(owner: Supervisor, entry: Entry, spec: ChildSpec, actor: Process |
         restarts=entry.restarts,
         last_exit=actor.exit if actor is not None and actor.exit is not None else entry.last_exit,
         next_retry=_left(entry, now),
-        containment=owner.tree.containment,
+        containment=(actor.containment if actor else "") or owner.tree.containment,
+        keeps_strays=(actor.spec if actor else spec).strays == "keep",
+        why=live.stuck.why if live and live.stuck else "",
     )
 
 

@@ -141,6 +141,7 @@ class Supervisor:
             now = trio.current_time()
             healthy_for = 0.0 if self.ready_at is None else now - self.ready_at
             self.exit = exit_of(self.end, self.ledger, ran_for=now - self.launched_at, healthy_for=healthy_for)
+        self.tree.keeping.forget_ended(self.path, self.ledger.spec, self.ledger.entries)
         self._announce(events.SupervisorExited(self.path, self.key.incarnation, self.exit))
         self.tree.journal.stir_below(self.path)
         self._tell(Gone(self._name, self.exit))
@@ -185,8 +186,8 @@ class Supervisor:
                 return self.ledger.on_completed(name, exit, now)
             case Gone(name, exit):
                 return self.ledger.on_gone(name, exit, now)
-            case StillThere(name, pid, waited):
-                return self.ledger.on_stuck(name, pid, waited, now)
+            case StillThere(name, remains):
+                return self.ledger.on_stuck(name, remains, now)
             case Due(name, token):
                 return self.ledger.on_due(name, token, now)
             case Ask(call):
@@ -218,7 +219,8 @@ class Supervisor:
         return orders
 
     def _adopt(self, message: Adopt) -> list[Verdict]:
-        orders = self.ledger.adopt(message.spec)
+        with self.tree.keeping.following(self.path, self.ledger):
+            orders = self.ledger.adopt(message.spec)
         self._announce(events.SpecApplied(self.path))
         message.request.answer(None)
         return orders
@@ -251,6 +253,7 @@ class Supervisor:
     def _tell_of(self, order: verdicts.News) -> None:
         """Orders that are news."""
         if isinstance(order, verdicts.Forget):
+            self.tree.keeping.forget(join(self.path, order.name))
             self.children.pop(order.name, None)
         if isinstance(order, verdicts.Booted):
             self.ready_at = trio.current_time()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from regrow._actors.checking import check_spec
 from regrow._actors.journal import Journal
+from regrow._actors.keeping import Keeping
 from regrow._decisions.numbering import Numbering
 from regrow._specs.event import Event
 from regrow._specs.protocol import Key, Launcher, OpenLauncher, Sink
@@ -35,6 +36,8 @@ class Tree:
         """Those that have a life to lose."""
         self.stuck: dict[str, Process] = {}
         """Those that are still there after the kill, and whose supervisor has ended meanwhile."""
+        self.keeping = Keeping(lambda path: self.launcher.forget(self.id, path), self.stuck)
+        """What the launcher keeps from one incarnation to the next."""
         self._numbers = Numbering()
 
     def announce(self, event: Event) -> None:

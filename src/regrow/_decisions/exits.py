@@ -5,9 +5,12 @@ from __future__ import annotations
 import enum
 from typing import assert_never
 
+import attrs
+
 from regrow._specs.child import ChildSpec, Restart
-from regrow._specs.exit import Reason
-from regrow._specs.protocol import Exited
+from regrow._specs.exit import Exit, Reason
+from regrow._specs.facts import Exited, Lost
+from regrow._specs.readiness import Completes
 
 
 class Fate(enum.Enum):
@@ -41,3 +44,78 @@ def fate(restart: Restart, reason: Reason) -> Fate:
             return Fate.FORGOTTEN
         case _:
             assert_never(restart)
+
+
+@attrs.frozen(kw_only=True)
+class Life:
+    """What is known of one life of a process when it is over."""
+
+    spec: ChildSpec
+    pid: int | None
+    """`None`: it was never launched."""
+
+    terminal: Exited | Lost | None
+    """`None`: it was never launched, or it is still there and nobody waits for it any more."""
+
+    launched_at: float
+    ready_at: float | None
+    over_at: float
+    """When the terminal fact came."""
+
+    is_stopping: bool
+    was_stuck: bool
+    ready_failure: str | None
+    """Why it was not going to be ready, if it ran on then."""
+
+    tail: tuple[str, ...]
+
+
+def judge(life: Life) -> Exit:
+    """How a process ended, and what that means."""
+    terminal = life.terminal
+    if terminal is None:
+        return Exit(Reason.STOPPED, pid=life.pid, why="" if life.pid is None else "still there after the kill")
+    reason, why = _reason(life, terminal)
+    ended_at = life.over_at - (terminal.lingered if isinstance(terminal, Exited) else 0.0)
+    exit = Exit(
+        reason,
+        why=why,
+        pid=life.pid,
+        ran_for=max(0.0, ended_at - life.launched_at),
+        healthy_for=0.0 if life.ready_at is None else max(0.0, ended_at - life.ready_at),
+        tail=life.tail,
+    )
+    if isinstance(terminal, Lost):
+        return attrs.evolve(exit, loss=terminal.loss)
+    return attrs.evolve(
+        exit,
+        code=terminal.code,
+        signal=terminal.signal,
+        killed=terminal.killed,
+        core_dumped=terminal.core_dumped,
+        strays=terminal.strays,
+        usage=terminal.usage,
+    )
+
+
+def _reason(life: Life, terminal: Exited | Lost) -> tuple[Reason, str]:
+    if life.is_stopping:
+        return Reason.STOPPED, terminal.why if isinstance(terminal, Lost) else ""
+    if life.ready_failure is not None:
+        return Reason.FAILED_TO_START, life.ready_failure
+    if isinstance(terminal, Lost):
+        return Reason.LOST if life.ready_at is not None else Reason.FAILED_TO_START, terminal.why
+    reason = classify(terminal, life.spec)
+    if life.ready_at is not None:
+        return reason, _unknown(terminal)
+    if reason is not Reason.NORMAL or not isinstance(life.spec.ready, Completes):
+        return Reason.FAILED_TO_START, "it ended before it was ready"
+    if life.was_stuck:  # its supervisor has been told so, and goes on as after any failed start
+        return Reason.FAILED_TO_START, "it ended well, but a stray of it was still there after the kill"
+    return reason, _unknown(terminal)
+
+
+def _unknown(terminal: Exited) -> str:
+    """Somebody else took the status: then nobody knows how it ended."""
+    is_known = terminal.code is not None or terminal.signal is not None
+    return "" if is_known else "its exit status was taken by other code of this program"

@@ -1,11 +1,12 @@
-"""The error of a start that failed, where it leaves the tree towards a caller."""
+"""The errors of starts that failed and of stops that did not help, where they leave the tree towards a caller."""
 
 from __future__ import annotations
 
+from regrow._decisions.entries import Entry
 from regrow._specs.child import ChildSpec
 from regrow._specs.exit import Exit
 from regrow._specs.supervisor import AnySpec
-from regrow.exceptions import StartFailedError
+from regrow.exceptions import StartFailedError, TerminateFailedError
 
 
 def start_failed(path: str, exit: Exit, spec: AnySpec | None) -> StartFailedError:
@@ -13,3 +14,10 @@ def start_failed(path: str, exit: Exit, spec: AnySpec | None) -> StartFailedErro
     if isinstance(spec, ChildSpec):
         return StartFailedError(path, exit, program=spec.command[0], cwd=spec.cwd)
     return StartFailedError(path, exit)
+
+
+def still_there(path: str, entry: Entry) -> TerminateFailedError:
+    """The error for the child at *path*, which is stuck."""
+    remains = entry.stuck
+    assert remains is not None  # it is stuck
+    return TerminateFailedError(path, remains.pid, remains.waited, remains.why)

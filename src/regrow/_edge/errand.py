@@ -55,8 +55,7 @@ class Errand:
 
     def _died(self) -> None:
         assert self._hold is not None
-        self._hold.kill()  # what it has left behind
-        self._hold.end_strays(self._bury, _ignore)
+        self._hold.end_strays(self._bury, _ignore, at_once=True)
 
     def _bury(self, strays: int) -> None:
         assert self._hold is not None

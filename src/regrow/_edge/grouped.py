@@ -105,8 +105,12 @@ class Grouped:
     def insist(self) -> None:
         """There is nothing stronger than a kill."""
 
-    def end_strays(self, done: Callable[[int], None], complain: Callable[[str], None]) -> None:
+    def end_strays(
+        self, done: Callable[[int], None], complain: Callable[[str], None], *, at_once: bool = False
+    ) -> None:
         """Kill what is left of its group, when its time is over. What does not die within a second is left alone."""
+        if at_once:
+            self._strays = 0.0
         if self._is_kept or not has_company(self._handle.pid):
             done(0)
         else:

@@ -27,7 +27,7 @@ class Guarded:
     """A child of a shim, from its launch until its tree is gone. See `holding.Hold` and `nest.Ward`."""
 
     __slots__ = (
-        "_complain", "_done", "_ended", "_id", "_is_gone", "_is_kept", "_lost", "_nest", "_tell", "_trouble",
+        "_complain", "_done", "_ended", "_id", "_is_gone", "_is_kept", "_lost", "_may_linger", "_nest", "_tell", "_trouble",
         "_was_killed", "containment", "pid",
     )  # fmt: skip
 
@@ -37,6 +37,7 @@ class Guarded:
         self._nest = nest
         self._id = child
         self._is_kept = order.strays == "keep"
+        self._may_linger = order.strays != 0
         self._was_killed = False
         self._ended: records.Exited | records.Gone | None = None  # how its main process has
         self._is_gone = False  # nothing of its tree is left, or nothing more will be told
@@ -134,8 +135,12 @@ class Guarded:
         if not self._trouble:
             self._nest.order(self._id, wire.destroy(self._id))
 
-    def end_strays(self, done: Callable[[int], None], complain: Callable[[str], None]) -> None:
+    def end_strays(
+        self, done: Callable[[int], None], complain: Callable[[str], None], *, at_once: bool = False
+    ) -> None:
         """Its shim ends them, when their time is over."""
+        if at_once and self._may_linger and not self._is_gone:
+            self.kill()
         if self._is_gone or (self._is_kept and not self._was_killed):
             done(self._strays)
             return

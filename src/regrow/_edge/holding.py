@@ -75,12 +75,15 @@ class Hold(Protocol):
     def insist(self) -> None:
         """The kill was of no use for as long as it may take: do what else there is."""
 
-    def end_strays(self, done: Callable[[int], None], complain: Callable[[str], None]) -> None:
+    def end_strays(
+        self, done: Callable[[int], None], complain: Callable[[str], None], *, at_once: bool = False
+    ) -> None:
         """The main process is dead: see to it that the rest of its tree ends.
 
         Args:
             done: called once, when nothing is left that is to end, with how many strays there were.
             complain: called, at most once and before that, with why it takes so long.
+            at_once: whatever the order said, none of it may go on, and none is kept.
         """
 
     def reap(self) -> Ending:

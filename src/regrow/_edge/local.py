@@ -14,6 +14,7 @@ from regrow._specs.protocol import OpenLauncher
 from regrow.exceptions import PlatformNotSupportedError
 
 if sys.platform != "win32":
+    from regrow._edge.hatching import guardians
     from regrow._edge.opened import opened
 
 
@@ -25,8 +26,8 @@ class LocalLauncher:
 
     @property
     def containment(self) -> str:
-        """Each child has a session and a process group of its own; what leaves that group is not reached."""
-        return "group"
+        """The layer that keeps the tree of a child in one place here, if nothing goes wrong when it is opened."""
+        return "guardian" if sys.platform != "win32" and guardians(self.tuning) else "group"
 
     def check(self, spec: ChildSpec) -> Iterable[str]:
         """What of *spec* it can never do: nothing."""

@@ -213,10 +213,8 @@ class Process:
             self._probing.cancel()
         if self._ladder is not None:
             self._ladder.see_death()
-        if self._was_asked:
-            self._hold.kill()  # a stop ends the whole tree
         self._died_at = trio.current_time()
-        self._hold.end_strays(self._bury, self._complain)
+        self._hold.end_strays(self._bury, self._complain, at_once=self._was_asked)  # a stop ends the whole tree
 
     def _complain(self, why: str) -> None:
         self._be_stuck(trio.current_time() - self._died_at, why)

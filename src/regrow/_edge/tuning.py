@@ -18,7 +18,7 @@ class Tuning:
     """Whether one epoll serves all descriptors, where there is epoll. False: one task for each."""
 
     guardian: Literal["auto", "compiled", "python", "none"] = "auto"
-    """Who guards the trees of children; `auto`: the compiled guardian if there is one, else that in Python, else none."""
+    """Who guards the trees of children; `auto`: the compiled guardian if there is one, else that in Python, or none."""
 
     drain: float = 0.5
     """Seconds that output is waited for when a process is gone and somebody else still holds its pipe."""

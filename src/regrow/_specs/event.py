@@ -9,6 +9,7 @@ import attrs
 
 from regrow._specs.exit import Exit
 from regrow._specs.facts import Stream
+from regrow._specs.stop import To
 
 
 @attrs.frozen
@@ -101,6 +102,8 @@ class ChildSignalled(Event):
 
     incarnation: int
     signal: str
+    to: To = To.MAIN
+    """Whom it reached."""
 
 
 @attrs.frozen

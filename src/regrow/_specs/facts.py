@@ -116,6 +116,9 @@ class Exited:
     strays: int = 0
     """How many descendants outlived it and were ended."""
 
+    lingered: float = 0.0
+    """Seconds since the main process itself ended: so long its strays and its output took."""
+
     asked: bool = False
     """Whether it was being stopped, by `stop`, `revoke` or the end of `open()`."""
 

@@ -10,7 +10,8 @@ A `Launcher` is the one boundary towards the operating system, a test fake, and 
 - Leaving `open()` ends every process that it started, also when cancelled.
 - Stopping is one call: the ladder is carried out where the process runs, and no timer depends on a network.
 - What a child is started with is what its spec says, or the start is refused; it inherits nothing else of us.
-- The sockets of a spec stay open from the first incarnation of a path until `forget`, or until the end of `open()`.
+- The sockets of a spec stay open from the first start of a path until `forget`, a start whose spec does not name them,
+  or the end of `open()`.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class RunningProcess(Protocol):
 
         It begins even in a scope that is cancelled already; cancelling cancels the wait, not the stop. A second call
         whose kill comes sooner takes over from the first. What is paused goes on, so that it hears what it is told.
+        What is stuck is killed once more, and not waited for.
         """
 
     def signal(self, name: str, to: To = To.MAIN) -> None:
@@ -110,6 +112,12 @@ class OpenLauncher(Protocol):
 
         Safe to call at any time, more than once, and in a shielded scope: it is bounded by the `kill_wait` of the spec,
         or by that of a `Stop()`.
+        """
+
+    def forget(self, tree: str, path: str) -> None:
+        """Give back what is kept for the next incarnation of *path*, such as its sockets: there will be none.
+
+        Nothing of it runs any more. A start that is asked for all the same begins anew.
         """
 
 

@@ -17,12 +17,13 @@ assert sys.platform != "win32"
 import os
 import signal
 import time
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 from regrow._edge.survivors import leaves
 from regrow._edge.survivors.held import Held, Survivor, hold
 from regrow._edge.survivors.identity import Facts, Place, control_groups, environment, everybody, look
+from regrow._edge.survivors.kinship import above_us, descendants_of_us, is_below, relatives_of
 from regrow._edge.survivors.record import Contents, Entry
 
 TOKEN = "REGROW_STATE"
@@ -33,6 +34,8 @@ BOUND = 5.0
 
 _LOOK = 0.005  # seconds between two looks at those that were killed
 _PATIENCE = 0.2  # seconds after which those that were killed are looked for once more
+
+_ABOVE = "this very process descends from it; start it from elsewhere"
 
 
 class Hunt:
@@ -84,12 +87,16 @@ class Hunt:
         while time.monotonic() < self._until:
             found = self._gather()
             if self.left:  # we descend from one of them: nobody is touched
+                for held in self._held.values():
+                    held.send(signal.SIGCONT)
                 return
             for held in found:
                 held.send(signal.SIGSTOP)
-            if not found or self._is_short:
+            if self._is_short:  # the next round finds the rest
                 self._kill()
-                if not self._held or all(held.why_not for held in self._held.values()):
+            elif not found:
+                self._kill()
+                if all(held.why_not for held in self._held.values()):
                     break
         for held in self._held.values():
             self.left[held.pid] = held.why_not or "it is still there after the kill"
@@ -118,9 +125,9 @@ class Hunt:
         """Hold whoever belongs to the owner and is not held yet."""
         self._is_short = False
         table = {facts.pid: facts for facts in everybody()}
-        ours = _relatives_of_us(table)
+        ours = descendants_of_us(table)
         found = [held for facts, who in self._seeds(table.values(), ours) if (held := self._hold(facts, who))]
-        relatives = _relatives(table.values())
+        relatives = relatives_of(table.values())
         queue = deque(self._held.values())
         while queue:
             known = queue.popleft()
@@ -128,16 +135,18 @@ class Hunt:
                 if facts.pid not in ours and (held := self._hold_relative(facts, known)):
                     found.append(held)
                     queue.append(held)
-        self.left |= {pid: _ABOVE for pid in _above_us(table) if (pid, table[pid].start) in self._held}
+        self.left |= {pid: _ABOVE for pid in above_us(table) if (pid, table[pid].start) in self._held}
         return found
 
     def _seeds(self, everyone: Iterable[Facts], ours: set[int]) -> Iterator[tuple[Facts, Survivor]]:
         """Those that are on the list, or carry the token."""
         listed = {(entry.pid, entry.start): entry for entry in self._entries}
         for facts in everyone:
+            if facts.pid in ours:
+                continue
             if entry := listed.get((facts.pid, facts.start)):
                 yield facts, _survivor(facts, entry)
-            elif facts.pid not in ours and self._carries_token(facts):
+            elif self._carries_token(facts):
                 yield facts, _survivor(facts, environment(facts.pid))
 
     def _carries_token(self, facts: Facts) -> bool:
@@ -146,7 +155,7 @@ class Hunt:
             return False
         tokens = environment(facts.pid).get(TOKEN, "").split(":")
         # A program may hand its environment to services that others start (a desktop does): those are not ours.
-        if self._owner.token in tokens and _is_below(control_groups(facts.pid), self._owner.groups):
+        if self._owner.token in tokens and is_below(control_groups(facts.pid), self._owner.groups):
             return True
         self._strangers.add(identity)
         return False
@@ -176,52 +185,6 @@ class Hunt:
                 held.close()
                 return None
         return held
-
-
-_ABOVE = "this very process descends from it; start it from elsewhere"
-
-
-def _relatives(everyone: Iterable[Facts]) -> defaultdict[int, list[Facts]]:
-    """Whose child, or a member of whose group or session, everybody is."""
-    found = defaultdict[int, list[Facts]](list)
-    for facts in everyone:
-        for number in {facts.parent, facts.group, facts.session} - {0, facts.pid}:
-            found[number].append(facts)
-    return found
-
-
-def _above_us(table: dict[int, Facts]) -> list[int]:
-    """Our own parent, its parent, and so on."""
-    above: list[int] = []
-    facts = table.get(os.getpid())
-    while facts is not None and (facts := table.get(facts.parent)) is not None and facts.pid not in above:
-        above.append(facts.pid)
-    return above
-
-
-def _relatives_of_us(table: dict[int, Facts]) -> set[int]:
-    """We, and all that descends from us: whatever they carry, they are of now."""
-    children = defaultdict[int, list[int]](list)
-    for facts in table.values():
-        children[facts.parent].append(facts.pid)
-    found, queue = {os.getpid()}, [os.getpid()]
-    while queue:
-        new = set(children[queue.pop()]) - found
-        found |= new
-        queue += new
-    return found
-
-
-def _is_below(place: str, top: str) -> bool:
-    """Whether *place* is *top* or below it, among the control groups: line by line."""
-    tops = dict(_split(line) for line in top.splitlines())
-    places = dict(_split(line) for line in place.splitlines())
-    return all(f"{places.get(name, '')}/".startswith(f"{path.rstrip('/')}/") for name, path in tops.items())
-
-
-def _split(line: str) -> tuple[str, str]:
-    hierarchy, _, path = line.rpartition(":")
-    return hierarchy, path
 
 
 def _survivor(facts: Facts, whose: Entry | Survivor | dict[str, str]) -> Survivor:

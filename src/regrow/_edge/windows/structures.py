@@ -1,4 +1,4 @@
-"""The structures of the Windows API that we use, as ctypes lays them out: the same on every system, so it is testable."""
+"""The structures of the Windows API that we use, as ctypes lays them out: the same on every system."""
 
 from __future__ import annotations
 
