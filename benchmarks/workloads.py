@@ -25,6 +25,9 @@ _STOP = 60.0
 _DEAF = 15.0
 
 
+Workload = Callable[[Workshop, Contestant, int, "Effort"], Figures]
+
+
 @attrs.frozen(kw_only=True)
 class Effort:
     """How thoroughly to measure."""
@@ -40,6 +43,9 @@ class Effort:
 
     idle: float = 10.0
     """Seconds of doing nothing."""
+
+    heap: int = 2048
+    """Mebibytes of the application around the event loop that is watched for stalls."""
 
 
 def pulse(shop: Workshop, contestant: Contestant, size: int, effort: Effort) -> Figures:

@@ -10,7 +10,7 @@ from tests.actors.helpers import child, opened, settle, supervisor
 
 from regrow import Backoff
 from regrow._actors.mailbox import Request
-from regrow._actors.messages import Adopt, Ask
+from regrow._actors.messages import Adopt, Ask, dismiss
 from regrow._decisions.calls import StopChild
 from regrow._decisions.ledger import Ledger
 from regrow.abc import Exited, NotLaunched, OutputGap, Refusal, Stream
@@ -302,7 +302,7 @@ async def test_what_is_told_to_an_ended_supervisor_is_refused_not_lost(autojump_
         await settle()
     with pytest.raises(SupervisorEndedError):
         await root.adopt(spec)
-    root._dismiss([asked, adopted])
+    dismiss([asked, adopted], root.path)
     for message in (asked, adopted):
         with pytest.raises(SupervisorEndedError):
             await message.request.wait()

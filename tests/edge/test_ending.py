@@ -54,11 +54,12 @@ async def test_an_end_tells_what_was_used(lab):
 SIZES = """
 import sys, trio
 from regrow._edge.local import LocalLauncher
+from regrow._edge.tuning import Tuning
 from regrow._specs.child import ChildSpec
 from regrow._specs.protocol import Exited, Key
 
 async def main():
-    async with LocalLauncher().open() as opened:
+    async with LocalLauncher(tuning=Tuning(guardian=sys.argv[1])).open() as opened:
         for number, size in enumerate([0, 300 << 20], 1):
             over, facts = trio.Event(), []
             take = lambda fact: (facts.append(fact), isinstance(fact, Exited) and over.set())
@@ -71,12 +72,13 @@ trio.run(main)
 """
 
 
-def test_the_most_memory_is_told_unless_it_may_have_been_ours():
+@pytest.mark.parametrize(("guardian", "least"), [("none", 0), ("auto", 5)])
+def test_the_most_memory_is_told_unless_it_may_have_been_ours(guardian, least):
     # In a process of its own, because that of the tests has been large. What a process has inherited from its parent
     # counts as its own; so there is a shell between, which forks, and passes on nothing but its own smallness.
-    script = ["/bin/sh", "-c", '"$@"; exit', "sh", sys.executable, "-c", SIZES]
+    script = ["/bin/sh", "-c", '"$@"; exit', "sh", sys.executable, "-c", SIZES, guardian]
     small, large = subprocess.check_output(script).split()
-    assert int(small) == 0  # not known: we have been larger
+    assert least <= int(small) < least + 20  # not known: we have been larger. A guardian has not
     assert 300 <= int(large) < 400
 
 

@@ -12,7 +12,8 @@ import trio
 from tests.edge.recorder import SLEEPS, sh
 from trio.testing import wait_all_tasks_blocked
 
-from regrow._edge import probes, spawning
+from regrow._edge import probes
+from regrow._edge.start import Start
 from regrow._specs.protocol import Launched, Ready, ReadyFailed, Target
 from regrow._specs.readiness import Calls, Completes, TcpPort
 from regrow._specs.stop import KILL
@@ -207,11 +208,13 @@ async def test_a_probe_that_is_done_in_the_moment_of_the_death_says_nothing(lab)
 
 async def test_the_time_begins_with_the_request(lab, monkeypatch):
     # The spawn takes longer than the whole time: the probe has none left.
-    def spawn(order):
-        time.sleep(0.1)
-        return spawning.spawn(order)
+    take = Start._take
 
-    monkeypatch.setattr("regrow._edge.start.spawn", spawn)
+    def take_late(start, answer):
+        time.sleep(0.1)
+        take(start, answer)
+
+    monkeypatch.setattr(Start, "_take", take_late)
     life = await lab.launch(SLEEPS, ready=Custom(trio.sleep_forever), start_timeout=0.05)
     await wait_all_tasks_blocked()
     assert life.has(ReadyFailed)

@@ -17,11 +17,14 @@ import psutil
 import pytest
 import trio
 from tests.edge.conftest import descriptors
+from tests.edge.forms import only_group
 from tests.edge.recorder import PATIENCE, SLEEPS, Lab, is_there, python, sh
 from trio.testing import wait_all_tasks_blocked
 
 from regrow._edge import spawning
 from regrow._edge.local import LocalLauncher
+from regrow._edge.start import Start
+from regrow._edge.tuning import Tuning
 from regrow._specs.output import OutputPolicy
 from regrow._specs.protocol import Launched, Ready, Refusal
 from regrow._specs.stop import KILL
@@ -73,7 +76,7 @@ def test_a_spawner_thread_of_an_application_that_blocks_signals_takes_none_of_th
     seen = []
 
     def look():
-        with spawning._nothing_blocked():
+        with spawning.nothing_blocked():
             seen.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
         seen.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
 
@@ -176,14 +179,15 @@ async def test_a_refusal_leaves_no_descriptor_open(lab, tmp_path):
 
 @pytest.fixture
 def answers(monkeypatch):
-    """Every answer of a spawn, as the threads that spawn get it."""
+    """Every answer of a spawn."""
     answers = []
+    take = Start._take
 
-    def spawn(order):
-        answers.append(spawning.spawn(order))
-        return answers[-1]
+    def note(start, answer):
+        answers.append(answer)
+        take(start, answer)
 
-    monkeypatch.setattr("regrow._edge.start.spawn", spawn)
+    monkeypatch.setattr(Start, "_take", note)
     return answers
 
 
@@ -257,7 +261,7 @@ async def test_no_room_for_descriptors_is_not_the_fault_of_the_program(lab):
 
 
 async def test_no_room_for_the_pidfd_ends_what_was_started(monkeypatch):
-    async with LocalLauncher().open() as opened:
+    async with LocalLauncher(tuning=Tuning(guardian="none")).open() as opened:
         lab = Lab(opened)
         before = descriptors()
 
@@ -270,6 +274,7 @@ async def test_no_room_for_the_pidfd_ends_what_was_started(monkeypatch):
         assert descriptors() == before
 
 
+@only_group
 async def test_no_memory_is_not_the_fault_of_the_program(lab, monkeypatch):
     def popen(*args, **settings):
         raise MemoryError

@@ -9,12 +9,15 @@ import signal
 import sys
 from functools import partial
 
+import psutil
 import pytest
 import trio
+from tests.edge.forms import only_group
 from tests.edge.recorder import PATIENCE, SLEEPS, is_alive, is_there, kill, python, sh, until, wait_dead
 from trio.testing import wait_all_tasks_blocked
 
 from regrow._edge import handle as handles
+from regrow._edge.nest import Nest
 from regrow._specs.check import leniently
 from regrow._specs.protocol import Stuck
 from regrow._specs.stop import KILL, CloseStdin, Run, Signal, Stop
@@ -66,6 +69,7 @@ async def test_a_signal_that_the_process_dies_of_by_itself_is_not_a_stop(lab):
     assert (life.exited.asked, life.exited.killed) == (False, False)
 
 
+@only_group  # a guardian has to be told by the kernel, too, before it can tell us
 async def test_a_process_that_was_dead_when_it_was_to_be_stopped_was_not_asked(lab):
     life = await lab.launch(sh("read line; exit 3"), stdin="pipe")
     life.controls.close_stdin()
@@ -251,9 +255,10 @@ async def test_a_stop_after_the_end_does_nothing(lab):
 
 @pytest.fixture
 def unkillable(monkeypatch):
-    """Nothing that is sent to a group arrives: what the kernel does with a process that hangs in it."""
+    """Nothing that is sent to it arrives: what the kernel does with a process that hangs in it."""
     with monkeypatch.context() as patch:
         patch.setattr(handles, "kill_group", lambda group, number: None)
+        patch.setattr(Nest, "order", lambda nest, child, request: None)
         yield patch
 
 
@@ -289,6 +294,7 @@ async def test_a_revoke_of_what_is_stuck_returns(lab, unkillable, monkeypatch):
     await life.wait_exited()
 
 
+@only_group
 async def test_a_signal_that_is_not_allowed_does_not_end_the_ladder(lab, monkeypatch):
     life = await lab.launch(SLEEPS)
 
@@ -311,12 +317,19 @@ async def test_a_paused_group_does_nothing_until_it_is_resumed(lab):
     await life.controls.write_stdin(b"one\n")
     await life.wait_printed(b"one\n")
     life.controls.pause()
+    await until(lambda: is_held(life.pid))
     await life.controls.write_stdin(b"two\n")
     with trio.move_on_after(0.1):
         await life.wait_printed(b"two\n")
     assert life.stdout == b"one\n"
     life.controls.resume()
     await life.wait_printed(b"two\n")
+
+
+def is_held(pid):
+    """Whether a process is stopped, and all that descend from it."""
+    process = psutil.Process(pid)
+    return all(one.status() == psutil.STATUS_STOPPED for one in [process, *process.children(recursive=True)])
 
 
 async def test_a_signal_goes_to_the_main_process_alone(lab):
@@ -334,6 +347,7 @@ async def test_a_signal_that_this_system_does_not_have_is_an_error(lab):
     assert caught.value.errno == errno.EINVAL
 
 
+@only_group  # a guardian that may not signal has nobody to tell
 async def test_a_process_that_is_not_ours_to_signal_is_an_error(lab, monkeypatch):
     life = await lab.launch(SLEEPS)
 

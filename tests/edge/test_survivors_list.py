@@ -268,7 +268,10 @@ def test_a_lock_that_a_dead_process_has_handed_on_is_told_as_such(folder):
     [
         (b"", "by a process that has not said which it is"),
         (b"\0\xff garbage", "by a process that has not said which it is"),
-        (line_of_owner(attrs.evolve(OWNER, place=attrs.evolve(OWNER.place, namespace="x"))), "of another pid namespace"),
+        (
+            line_of_owner(attrs.evolve(OWNER, place=attrs.evolve(OWNER.place, namespace="x"))),
+            "of another pid namespace",
+        ),
     ],
 )
 def test_a_lock_is_believed_even_if_it_says_nothing_sensible(folder, state, said, words):

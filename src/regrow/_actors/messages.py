@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import attrs
 
 from regrow._actors.mailbox import Request
-from regrow._decisions.calls import Call
+from regrow._decisions.calls import VERBS, Call
 from regrow._decisions.entries import Remains
 from regrow._specs.exit import Exit
-from regrow._specs.supervisor import AnySupervisorSpec
+from regrow._specs.supervisor import AnySupervisorSpec, join
+from regrow.exceptions import SupervisorEndedError
 
 
 @attrs.frozen
@@ -109,3 +111,14 @@ class ShutDown:
 
 ChildMessage: TypeAlias = Up | Completed | Gone | StillThere
 Message: TypeAlias = ChildMessage | Due | Ask | Withdraw | Adopt | Respec | Retire | ShutDown
+
+
+def dismiss(unread: Iterable[Message], path: str) -> None:
+    """The supervisor at *path* has ended: whoever waits for an answer to one of these is told so."""
+    for message in unread:
+        if not isinstance(message, Ask | Adopt | Respec | Retire) or message.request.is_answered:
+            continue
+        if isinstance(message, Ask):
+            message.request.refuse(SupervisorEndedError(join(path, message.name), VERBS[type(message.call)]))
+        else:
+            message.request.refuse(SupervisorEndedError(path, "apply"))

@@ -26,6 +26,7 @@ from regrow._actors.messages import (
     StillThere,
     Up,
     Withdraw,
+    dismiss,
 )
 from regrow._actors.news import news_of
 from regrow._actors.process import Process
@@ -132,7 +133,7 @@ class Supervisor:
             self.exit = Exit(Reason.CRASHED, why="its supervisor broke down", error=error)
         finally:
             in_hand = [] if self._in_hand is None else [self._in_hand]
-            self._dismiss([*self._unanswered, *in_hand, *self._mailbox.close()])
+            dismiss([*self._unanswered, *in_hand, *self._mailbox.close()], self.path)
         self._finish()
 
     def _finish(self) -> None:
@@ -145,16 +146,6 @@ class Supervisor:
         self._announce(events.SupervisorExited(self.path, self.key.incarnation, self.exit))
         self.tree.journal.stir_below(self.path)
         self._tell(Gone(self._name, self.exit))
-
-    def _dismiss(self, unread: list[Message]) -> None:
-        for message in unread:
-            if not isinstance(message, Ask | Adopt | Respec | Retire) or message.request.is_answered:
-                continue
-            if isinstance(message, Ask):
-                at = join(self.path, message.call.name)
-                message.request.refuse(SupervisorEndedError(at, VERBS[type(message.call)]))
-            else:
-                message.request.refuse(SupervisorEndedError(self.path, "apply"))
 
     # -- receive, decide ---------------------------------------------------------------------------------------------
 
@@ -219,8 +210,9 @@ class Supervisor:
         return orders
 
     def _adopt(self, message: Adopt) -> list[Verdict]:
-        with self.tree.keeping.following(self.path, self.ledger):
-            orders = self.ledger.adopt(message.spec)
+        before = {name: entry.spec for name, entry in self.ledger.entries.items()}
+        orders = self.ledger.adopt(message.spec)
+        self.tree.keeping.forget_changed(self.path, before, self.ledger.entries.values())
         self._announce(events.SpecApplied(self.path))
         message.request.answer(None)
         return orders

@@ -27,8 +27,8 @@ class Guarded:
     """A child of a shim, from its launch until its tree is gone. See `holding.Hold` and `nest.Ward`."""
 
     __slots__ = (
-        "_complain", "_done", "_ended", "_id", "_is_gone", "_is_kept", "_lost", "_may_linger", "_nest", "_tell", "_trouble",
-        "_was_killed", "containment", "pid",
+        "_complain", "_done", "_ended", "_id", "_is_gone", "_is_kept", "_lost", "_may_linger", "_nest", "_tell",
+        "_trouble", "_was_killed", "containment", "pid",
     )  # fmt: skip
 
     def __init__(self, nest: Nest, child: int, order: Order, launched: records.Launched, containment: str) -> None:
@@ -110,7 +110,7 @@ class Guarded:
     def watch(self, tell: Callable[[], None]) -> None:
         """Call *tell*, once, when the main process is dead."""
         self._tell = tell
-        if self.is_dead():
+        if self._has_ended():
             self._be_dead()
 
     def hurry(self) -> None:
@@ -118,6 +118,10 @@ class Guarded:
 
     def is_dead(self) -> bool:
         """Whether the main process is known to be dead, or lost."""
+        self._nest.catch_up()
+        return self._has_ended()
+
+    def _has_ended(self) -> bool:
         return self._is_gone or (self._ended is not None and self._lost is None)
 
     def signal(self, number: int, to: To) -> None:

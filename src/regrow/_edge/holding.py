@@ -59,7 +59,7 @@ class Hold(Protocol):
         """Look soon whether it is dead: there is reason to believe so."""
 
     def is_dead(self) -> bool:
-        """Whether the main process is known to be dead."""
+        """Whether the main process is dead, as far as it can be known now."""
         ...
 
     def signal(self, number: int, to: To) -> None:

@@ -103,7 +103,13 @@ class Nest:
 
     def wake(self) -> None:
         """Somebody may have stopped it, and it is needed now."""
-        self._handle.send(signal.SIGCONT)
+        with suppress(PermissionError):
+            self._handle.send(signal.SIGCONT)
+
+    def catch_up(self) -> None:
+        """Hear now what its guardians have told already."""
+        if not self._is_told:
+            self._read()
 
     def has_died(self) -> bool:
         """Whether it is dead, or is about to be: its end of our socket is closed."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import trio
 from trio.lowlevel import enable_ki_protection
 
+from regrow._edge import refusals
 from regrow._edge.holding import Answer, Spawned
 from regrow._edge.order import Order
 from regrow._edge.posix import Process
@@ -62,7 +63,10 @@ class Start:
         """When its turn has come, perhaps in a thread."""
         if self.is_revoked:
             return NotLaunched(refusal=Refusal.REVOKED, why=f"{self.key} was revoked")
-        return self._request.order()
+        try:
+            return self._request.order()
+        except (ValueError, MemoryError) as error:  # no bytes stand for a word of it
+            return refusals.explain(error, self._request.spec.command[0], self._request.spec.cwd)
 
     def _take(self, answer: Answer) -> None:
         """Back on trio's thread, protected from KeyboardInterrupt: nothing gets lost between the spawn and this."""

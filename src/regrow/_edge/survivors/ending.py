@@ -3,8 +3,8 @@
 Who belongs to it is seen in rounds, each a look at every process of the machine: those of the list; those that carry
 the owner's token in their environment; and whoever is, or was just now, a child of one of these, or is in the group or
 the session of one. Each is held by a pidfd, and only then is looked at again whether it is who it was, and whether
-that other one is still there whose number made it ours. First all are stopped, round by round, until nobody new is
-found: a dead parent would hide its children. Then all are killed, and waited for; then there is one more look.
+that other one is still there whose number made it ours. Each is stopped as soon as it is found, round by round, until
+nobody new is: a dead parent would hide its children. Then all are killed, and waited for; then there is one more look.
 """
 
 # ruff: noqa: E402  a type checker for another system must not read further than the assertion
@@ -14,16 +14,17 @@ import sys
 
 assert sys.platform != "win32"
 
-import os
 import signal
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
+
+import attrs
 
 from regrow._edge.survivors import leaves
 from regrow._edge.survivors.held import Held, Survivor, hold
 from regrow._edge.survivors.identity import Facts, Place, control_groups, environment, everybody, look
-from regrow._edge.survivors.kinship import above_us, descendants_of_us, is_below, relatives_of
+from regrow._edge.survivors.kinship import above_us, is_below, is_ours, relatives_of
 from regrow._edge.survivors.record import Contents, Entry
 
 TOKEN = "REGROW_STATE"
@@ -47,13 +48,16 @@ class Hunt:
         """Those that cannot be ended, and why."""
         self.leaves_left: dict[str, str] = {}
         """The control groups that cannot be."""
-        self._entries = [entry for entry in contents.entries.values() if entry.place == place]
+        entries = [entry for entry in contents.entries.values() if entry.place == place]
         owner = contents.owner
+        self._listed = {(entry.pid, entry.start): entry for entry in entries}
+        self._leaves = [(entry, entry.leaf) for entry in entries if entry.leaf is not None]
         self._owner = owner if owner is not None and owner.place == place else None
         self._with_pidfd = with_pidfd
         self._until = time.monotonic() + BOUND
         self._held: dict[tuple[int, int], Held] = {}
         self._strangers: set[tuple[int, int]] = set()
+        self._above = {facts.pid: facts for facts in above_us()}
         self._is_short = False
         """There were no descriptors left to hold everybody with."""
 
@@ -63,6 +67,9 @@ class Hunt:
         Raises:
             OSError: there is no descriptor to do it with.
         """
+        self.left = {facts.pid: _ABOVE for facts in self._above.values() if self._belongs(facts)}
+        if self.left:  # nobody is touched
+            return
         try:
             self._end_leaves()
             self._end_processes()
@@ -73,11 +80,11 @@ class Hunt:
     # -- control groups ------------------------------------------------------------------------------------------------
 
     def _end_leaves(self) -> None:
-        for entry in self._entries:
-            if entry.leaf is not None and leaves.is_there(entry.leaf):
-                there = [facts for pid in leaves.members(entry.leaf) if (facts := look(pid))]
-                if why := leaves.end(entry.leaf, self._until):
-                    self.leaves_left[entry.leaf.path] = why
+        for entry, leaf in self._leaves:
+            if leaves.is_there(leaf):
+                there = [facts for pid in leaves.members(leaf) if (facts := look(pid))]
+                if why := leaves.end(leaf, self._until):
+                    self.leaves_left[leaf.path] = why
                 else:
                     self.ended += [_survivor(facts, entry) for facts in there if not facts.is_dead]
 
@@ -85,19 +92,13 @@ class Hunt:
 
     def _end_processes(self) -> None:
         while time.monotonic() < self._until:
-            found = self._gather()
-            if self.left:  # we descend from one of them: nobody is touched
-                for held in self._held.values():
-                    held.send(signal.SIGCONT)
-                return
-            for held in found:
-                held.send(signal.SIGSTOP)
+            has_found = self._gather()
             if self._is_short:  # the next round finds the rest
                 self._kill()
-            elif not found:
-                self._kill()
-                if all(held.why_not for held in self._held.values()):
+            elif not has_found:
+                if not self._has_some_to_kill():
                     break
+                self._kill()
         for held in self._held.values():
             self.left[held.pid] = held.why_not or "it is still there after the kill"
 
@@ -106,91 +107,95 @@ class Hunt:
         for held in self._held.values():
             held.send(signal.SIGKILL)
         until = min(self._until, time.monotonic() + _PATIENCE)
-        while self._drop_gone() and time.monotonic() < until:
+        self._drop_gone()
+        while self._has_some_to_kill() and time.monotonic() < until:
             time.sleep(_LOOK)
+            self._drop_gone()
 
-    def _drop_gone(self) -> bool:
-        """Whether there is still somebody who may go."""
+    def _has_some_to_kill(self) -> bool:
+        return any(not held.why_not for held in self._held.values())
+
+    def _drop_gone(self) -> None:
         for identity, held in list(self._held.items()):
             if held.is_gone():
                 del self._held[identity]
                 held.close()
                 if not held.was_dead:
                     self.ended.append(held.survivor)
-        return any(not held.why_not for held in self._held.values())
 
     # -- who they are --------------------------------------------------------------------------------------------------
 
-    def _gather(self) -> list[Held]:
-        """Hold whoever belongs to the owner and is not held yet."""
+    def _gather(self) -> bool:
+        """Hold, and stop, whoever belongs to the owner and is not held yet; whether there was somebody."""
+        before = len(self._held)
         self._is_short = False
-        table = {facts.pid: facts for facts in everybody()}
-        ours = descendants_of_us(table)
-        found = [held for facts, who in self._seeds(table.values(), ours) if (held := self._hold(facts, who))]
-        relatives = relatives_of(table.values())
+        everyone: list[Facts] = []
+        for facts in everybody():
+            everyone.append(facts)
+            if (whose := self._whose(facts)) is not None:
+                self._hold(facts, whose)
+        relatives = relatives_of(everyone)
         queue = deque(self._held.values())
         while queue:
             known = queue.popleft()
-            for facts in relatives[known.pid]:
-                if facts.pid not in ours and (held := self._hold_relative(facts, known)):
-                    found.append(held)
-                    queue.append(held)
-        self.left |= {pid: _ABOVE for pid in above_us(table) if (pid, table[pid].start) in self._held}
-        return found
+            queue += [held for facts in relatives[known.pid] if (held := self._hold(facts, known.survivor, known))]
+        return len(self._held) > before
 
-    def _seeds(self, everyone: Iterable[Facts], ours: set[int]) -> Iterator[tuple[Facts, Survivor]]:
-        """Those that are on the list, or carry the token."""
-        listed = {(entry.pid, entry.start): entry for entry in self._entries}
-        for facts in everyone:
-            if facts.pid in ours:
-                continue
-            if entry := listed.get((facts.pid, facts.start)):
-                yield facts, _survivor(facts, entry)
-            elif self._carries_token(facts):
-                yield facts, _survivor(facts, environment(facts.pid))
+    def _belongs(self, facts: Facts) -> bool:
+        """Whether *facts* are of one who belongs to the owner, or of a member of the group or session of such a one."""
+        leaders = [look(number) for number in {facts.group, facts.session} - {0}]
+        return any(one is not None and self._whose(one) is not None for one in (facts, *leaders))
 
-    def _carries_token(self, facts: Facts) -> bool:
+    def _whose(self, facts: Facts) -> Survivor | None:
+        """Whom it belongs to, if it is on the list or carries the token."""
         identity = (facts.pid, facts.start)
+        if entry := self._listed.get(identity):
+            return _survivor(facts, entry)
         if self._owner is None or identity in self._strangers or identity in self._held:
-            return False
-        tokens = environment(facts.pid).get(TOKEN, "").split(":")
+            return None
+        said = environment(facts.pid)
         # A program may hand its environment to services that others start (a desktop does): those are not ours.
-        if self._owner.token in tokens and is_below(control_groups(facts.pid), self._owner.groups):
-            return True
+        if self._owner.token in said.get(TOKEN, "").split(":"):
+            if is_below(control_groups(facts.pid), self._owner.groups) and not is_ours(facts):
+                return _survivor(facts, said)
         self._strangers.add(identity)
-        return False
+        return None
 
-    def _hold(self, facts: Facts, survivor: Survivor) -> Held | None:
+    def _hold(self, facts: Facts, whose: Survivor, known: Held | None = None) -> Held | None:
+        """Hold it, and stop it; `None` if it is held already, or is not who it was, or is no relative of *known*."""
         if (facts.pid, facts.start) in self._held:
             return None
+        if facts.pid in self._above:
+            self.left[facts.pid] = _ABOVE
+            return None
         try:
-            held = hold(facts, survivor, with_pidfd=self._with_pidfd)
+            held = hold(facts, attrs.evolve(whose, pid=facts.pid, command=facts.command), with_pidfd=self._with_pidfd)
         except OSError:
             if not self._held:
                 raise
             self._is_short = True
             return None
-        if held is not None:
-            self._held[facts.pid, facts.start] = held
-        return held
-
-    def _hold_relative(self, facts: Facts, known: Held) -> Held | None:
-        held = self._hold(facts, _survivor(facts, known.survivor))
-        if held is not None:
-            now = look(held.pid)
-            is_one = now is not None and known.pid in {now.parent, now.group, now.session}
-            # In this order: if that one is there now, its number was its own when it was seen in this one.
-            if not is_one or not known.is_still_there():
-                del self._held[facts.pid, facts.start]
-                held.close()
-                return None
+        if held is None or (known is not None and not _are_relatives(held, known)):
+            return None
+        self._held[facts.pid, facts.start] = held
+        held.send(signal.SIGSTOP)
         return held
 
 
-def _survivor(facts: Facts, whose: Entry | Survivor | dict[str, str]) -> Survivor:
-    if isinstance(whose, dict):
+def _are_relatives(held: Held, known: Held) -> bool:
+    now = look(held.pid)
+    is_one = now is not None and known.pid in {now.parent, now.group, now.session}
+    # In this order: if that one is there now, its number was its own when it was seen in this one.
+    if is_one and known.is_still_there():
+        return True
+    held.close()
+    return False
+
+
+def _survivor(facts: Facts, whose: Entry | Mapping[str, str]) -> Survivor:
+    if isinstance(whose, Entry):
+        path, incarnation = whose.path, whose.incarnation
+    else:
         number = whose.get("REGROW_INCARNATION", "")
         path, incarnation = whose.get("REGROW_PATH", "."), int(number) if number.isdecimal() else 0
-    else:
-        path, incarnation = whose.path, whose.incarnation
     return Survivor(path=path, incarnation=incarnation, pid=facts.pid, command=facts.command)

@@ -9,9 +9,9 @@ assert sys.platform != "win32"
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from regrow._edge.survivors.identity import Facts
+from regrow._edge.survivors.identity import Facts, look
 
 
 def relatives_of(everyone: Iterable[Facts]) -> defaultdict[int, list[Facts]]:
@@ -23,26 +23,19 @@ def relatives_of(everyone: Iterable[Facts]) -> defaultdict[int, list[Facts]]:
     return found
 
 
-def above_us(table: dict[int, Facts]) -> list[int]:
+def above_us() -> Iterator[Facts]:
     """Our own parent, its parent, and so on."""
-    above: list[int] = []
-    facts = table.get(os.getpid())
-    while facts is not None and (facts := table.get(facts.parent)) is not None and facts.pid not in above:
-        above.append(facts.pid)
-    return above
+    facts = look(os.getppid())
+    while facts is not None:
+        yield facts
+        facts = look(facts.parent) if facts.parent else None
 
 
-def descendants_of_us(table: dict[int, Facts]) -> set[int]:
-    """We, and all that descends from us: whatever they carry, they are of now."""
-    children = defaultdict[int, list[int]](list)
-    for facts in table.values():
-        children[facts.parent].append(facts.pid)
-    found, queue = {os.getpid()}, [os.getpid()]
-    while queue:
-        new = set(children[queue.pop()]) - found
-        found |= new
-        queue += new
-    return found
+def is_ours(facts: Facts | None) -> bool:
+    """Whether it is we, or descends from us: whatever it carries, it is of now."""
+    while facts is not None and facts.pid != os.getpid():
+        facts = look(facts.parent) if facts.parent else None
+    return facts is not None
 
 
 def is_below(place: str, top: str) -> bool:

@@ -1,0 +1,75 @@
+"""python -m benchmarks: measure, judge, and write the report. The exit code is that of the gates."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks import plot, report
+from benchmarks.figures import Results
+from benchmarks.gates import judge
+from benchmarks.session import Plan, main
+from benchmarks.workloads import Effort
+from benchmarks.workshop import NoCompilerError, open_workshop
+
+DOCS = Path(__file__).parent.parent / "docs" / "explanation"
+TABLE = DOCS / "performance.inc"  # no .md: it is a part of a page, not a page
+PICTURE = DOCS / "performance.svg"
+
+QUICK = Effort(deaths=30, deaths_within=3.0, window=1.0, idle=2.0, heap=256)
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a minute, to see that it works; nothing is written")
+    parser.add_argument("--rounds", type=int, help="how often everything is measured (5; quick: 1)")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="contestant, workload or size")
+    parser.add_argument("--peers", action=argparse.BooleanOptionalAction, help="also what is not ours (quick: no)")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="keep all figures as JSON")
+    parser.add_argument("--load", type=Path, metavar="FILE", help="measure nothing: report what was kept")
+    parser.add_argument("--write", action=argparse.BooleanOptionalAction, help="write to docs/ (quick, only: no)")
+    return parser.parse_args(arguments)
+
+
+def plan(options: argparse.Namespace) -> Plan:
+    """What the options ask for."""
+    peers = options.peers if options.peers is not None else not options.quick
+    if options.quick:
+        return Plan(
+            rounds=options.rounds or 1, effort=QUICK, sizes=(100, 1000), only=options.only, with_peers=peers
+        )
+    return Plan(rounds=options.rounds or 5, effort=Effort(), only=options.only, with_peers=peers)
+
+
+def measure(options: argparse.Namespace) -> Results:
+    """Measure, or read what was measured."""
+    if options.load:
+        return Results.load(options.load)
+    with open_workshop() as shop:
+        return main(plan(options), shop)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure and report."""
+    results = measure(options)
+    if options.save:
+        results.save(options.save)
+    text = report.write(results)
+    print(text)
+    is_whole = not (options.quick or options.only)
+    if options.write if options.write is not None else is_whole:
+        TABLE.write_text(text)
+        PICTURE.write_text(plot.draw(results))
+    verdicts = judge(results)
+    if not is_whole:  # too little was measured to judge by; but what was to be measured was
+        return 1 if results.failures else 0
+    return 0 if all(verdict.holds for verdict in verdicts) else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(run(parse()))
+    except NoCompilerError as error:
+        sys.exit(f"nothing can be compared: {error}")

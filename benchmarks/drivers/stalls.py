@@ -1,0 +1,146 @@
+"""For how long the event loop is deaf, in an application of some size, as JSON: seconds by phase.
+
+    stalls.py LEVEL MEBIBYTES COUNT PROGRAM ARGUMENT...   while COUNT children of regrow start, die at once, and stop
+    stalls.py bare MEBIBYTES                              with nothing but the ticker, until standard input ends
+
+A ticker sleeps for a millisecond, again and again; a gap is by how much one of these sleeps was too long. It counts
+whatever holds the loop up, the machine's own hiccups too. For each phase there is as well the longest single step of
+any task, and the longest by CPU time, which is what our own code is to blame for.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import signal
+import sys
+import time
+
+import trio
+import trio.lowlevel
+from level import launcher
+
+from regrow import ChildSpec, SupervisorSpec, open_supervisor
+from regrow.events import ChildReady, Event
+
+TICK = 0.001
+QUIET = 0.3
+PAGE = 4096
+
+
+class Watch(trio.abc.Instrument):
+    """The longest gap, step and CPU time since the last look."""
+
+    def __init__(self) -> None:
+        self.phases: dict[str, dict[str, float]] = {}
+        self._began, self._cpu_began = 0.0, 0.0
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.gap = self.step = self.cpu = 0.0
+
+    def note(self, phase: str) -> None:
+        """This was *phase*."""
+        self.phases[phase] = {"gap": self.gap, "step": self.step, "cpu": self.cpu}
+        self.clear()
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        """A task has its turn."""
+        self._cpu_began = time.thread_time()
+        self._began = time.perf_counter()
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        """Its turn is over."""
+        self.step = max(self.step, time.perf_counter() - self._began)
+        self.cpu = max(self.cpu, time.thread_time() - self._cpu_began)
+
+    async def tick(self) -> None:
+        """Sleep a little, for ever."""
+        last = time.perf_counter()
+        while True:
+            await trio.sleep(TICK)
+            now = time.perf_counter()
+            self.gap = max(self.gap, now - last - TICK)
+            last = now
+
+
+class Ready:
+    """A sink that counts who is ready."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._wanted = 0
+        self._event = trio.Event()
+
+    def __call__(self, event: Event) -> None:
+        """One more, perhaps."""
+        self.count += isinstance(event, ChildReady)
+        if self.count >= self._wanted:
+            self._event.set()
+
+    async def wait_for(self, count: int) -> None:
+        """Return when there have been so many."""
+        self._wanted, self._event = count, trio.Event()
+        if self.count < count:
+            await self._event.wait()
+
+
+def application(mebibytes: int) -> mmap.mmap:
+    """Memory that is really used, in small pages."""
+    size = max(1, mebibytes) * 1024 * 1024
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE)
+    memory.madvise(mmap.MADV_NOHUGEPAGE)
+    for at in range(0, size, PAGE):
+        memory[at] = 1
+    return memory
+
+
+async def ours(watch: Watch, level: str, count: int, command: list[str]) -> None:
+    """The phases."""
+    children = [
+        ChildSpec(name=f"c{number}", command=command, output="discard", backoff=None, stop=1.0)
+        for number in range(count)
+    ]
+    spec = SupervisorSpec(name="bench", order="together", max_restarts=10**9, children=children)
+    ready = Ready()
+    await trio.sleep(QUIET)
+    watch.note("quiet")
+    async with open_supervisor(spec, launcher=launcher(level), sinks=[ready]) as supervisor:
+        watch.note("start")
+        await trio.sleep(QUIET)
+        pids = [child.pid for child in supervisor.status().children]
+        watch.clear()
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        await ready.wait_for(2 * count)
+        watch.note("die")
+        await trio.sleep(QUIET)
+        watch.clear()
+    watch.note("stop")
+
+
+async def bare(watch: Watch) -> None:
+    """Until standard input ends."""
+    await trio.lowlevel.wait_readable(0)
+    watch.note("beside")
+
+
+async def main() -> None:
+    """Tick, and do the phases beside that."""
+    level, mebibytes = sys.argv[1], int(sys.argv[2])
+    memory = application(mebibytes)
+    watch = Watch()
+    print("ready", flush=True)
+    trio.lowlevel.add_instrument(watch)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch.tick)
+        await (bare(watch) if level == "bare" else ours(watch, level, int(sys.argv[3]), sys.argv[4:]))
+        nursery.cancel_scope.cancel()
+    print(json.dumps(watch.phases))
+    memory.close()
+
+
+if __name__ == "__main__":
+    trio.run(main)

@@ -1,0 +1,123 @@
+"""One session: rounds, and in each of them everything in random order, so that a busy minute hits nobody in particular."""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from benchmarks import inside, machine, workloads
+from benchmarks.contestant import Contestant, Kind
+from benchmarks.figures import Results
+from benchmarks.ours import COMPILED, FLOOR, GROUP, LEVELS, floors, ours
+from benchmarks.peers import peers
+from benchmarks.workloads import Effort, Workload
+from benchmarks.workshop import Workshop
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """What to do."""
+
+    rounds: int
+    effort: Effort
+    sizes: Sequence[int] = (100, 1000, 5000)
+    only: Sequence[str] = ()
+    """Words; what has none of them in its name, contestant or workload, is left out. None: everything is done."""
+
+    with_peers: bool = True
+    peer_rounds: int = 2
+    """Peers need minutes for what takes seconds otherwise, and differ by more than chance could explain."""
+
+
+@attrs.frozen
+class Turn:
+    """One contestant, doing one thing, once."""
+
+    contestant: Contestant
+    workload: Workload
+    size: int
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.contestant.name}: {self.workload.__name__} {self.size}"
+
+
+def run(shop: Workshop, plan: Plan, tell: Callable[[str], None]) -> Results:
+    """Carry out *plan*."""
+    results = Results(conditions=conditions(plan))
+    present = _present(shop, plan, results)
+    for number in range(plan.rounds):
+        turns = [turn for turn in _turns(present, plan, number) if _is_wanted(turn, plan)]
+        random.shuffle(turns)
+        for done, turn in enumerate(turns):
+            tell(f"round {number + 1} of {plan.rounds}, {done + 1} of {len(turns)}: {turn.name}")
+            _take(shop, turn, plan.effort, number, results)
+    return results
+
+
+def _take(shop: Workshop, turn: Turn, effort: Effort, number: int, results: Results) -> None:
+    try:
+        results.add(turn.contestant.name, number, turn.workload(shop, turn.contestant, turn.size, effort))
+    except Exception as error:  # noqa: BLE001  whatever a contestant does, the others go on
+        results.failures.append(f"{turn.name}, round {number + 1}: {type(error).__name__}: {error}".strip())
+
+
+def _present(shop: Workshop, plan: Plan, results: Results) -> list[Contestant]:
+    everybody: list[Contestant] = [*floors(shop), *ours(), *(peers(shop) if plan.with_peers else [])]
+    results.missing = {one.name: why for one in everybody if (why := one.missing())}
+    return [one for one in everybody if one.name not in results.missing]
+
+
+def _turns(present: Sequence[Contestant], plan: Plan, number: int) -> list[Turn]:
+    """Everything that is done in round *number*."""
+    takes_part = [one for one in present if one.kind is not Kind.PEER or number < plan.peer_rounds]
+    turns = [turn for one in takes_part for turn in _common(one, plan)]
+    watched = [one for one in takes_part if one.name in {FLOOR, *LEVELS}]
+    turns += [Turn(one, inside.stalls, 100) for one in watched]
+    grown = [one for one in takes_part if one.name in {COMPILED, GROUP}]
+    turns += [Turn(one, inside.growth, size) for one in grown for size in (100, 1000)]
+    return turns
+
+
+def _common(one: Contestant, plan: Plan) -> list[Turn]:
+    """What everybody does, as far as it can."""
+    sizes = [size for size in plan.sizes if size <= one.most]
+    turns = [Turn(one, workload, size) for workload in (workloads.pulse, workloads.idle) for size in sizes]
+    turns += [Turn(one, workloads.deaf, 20), Turn(one, workloads.orphans, 50)]
+    if one.restarts:
+        turns += [Turn(one, workloads.sleepers, size) for size in sizes]
+        turns += [Turn(one, workloads.storm, size) for size in (1, 16)]
+    return turns
+
+
+def _is_wanted(turn: Turn, plan: Plan) -> bool:
+    """The C loop is, if anybody is: without it there is no ratio."""
+    words = [turn.workload.__name__, str(turn.size), turn.contestant.name]
+    return not plan.only or all(word in words or word in turn.name for word in plan.only)
+
+
+def conditions(plan: Plan) -> dict[str, str]:
+    """Where and how."""
+    import trio
+
+    load = os.getloadavg()[0]
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": f"{os.cpu_count()} CPUs, {platform.machine()}, {platform.system()} {platform.release()}",
+        "Python": f"{platform.python_version()}, trio {trio.__version__}",
+        "rounds": f"{plan.rounds}, of peers {min(plan.rounds, plan.peer_rounds)}; at most {plan.effort.deaths} deaths each",
+        "load when it began": f"{load:.1f}",
+    }
+
+
+def main(plan: Plan, shop: Workshop) -> Results:
+    """The whole of it, told on standard error."""
+    machine.prepare()
+    return run(shop, plan, lambda line: print(line, file=sys.stderr, flush=True))
