@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import threading
-from functools import partial
+from functools import partialmethod
 from pathlib import Path
 from random import Random
 
@@ -194,15 +194,15 @@ def answers(monkeypatch):
 async def test_a_busy_program_is_tried_again(lab, tmp_path, answers, monkeypatch):
     program = busy(tmp_path)
     with written(program) as writer:
-        monkeypatch.setattr("regrow._edge.start.trio.sleep", partial(first, writer.close, trio.sleep))
+        monkeypatch.setattr(Start, "_try_again", partialmethod(first, writer.close, Start._try_again))
         life = await lab.launch([program, "1000"])
     assert [getattr(answer, "errno", None) for answer in answers] == [errno.ETXTBSY, None]
     assert life.is_ready
 
 
-async def first(action, then, *args):
+async def first(start, action, then):
     action()
-    await then(*args)
+    await then(start)
 
 
 async def test_a_program_that_stays_busy_is_refused(lab, tmp_path, answers):

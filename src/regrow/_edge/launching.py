@@ -11,8 +11,6 @@ import os
 from functools import partial
 from typing import Protocol
 
-import attrs
-
 from regrow._edge import letters, refusals
 from regrow._edge.guarded import Guarded
 from regrow._edge.guardian import records, wire
@@ -21,8 +19,15 @@ from regrow._edge.holding import Make, Spawned, Take
 from regrow._edge.mail import Letter, Message
 from regrow._edge.nest import Nest
 from regrow._edge.order import Descriptors, Order
+from regrow._edge.preparing import Prepared, prepare, takes_a_thread
+from regrow._edge.setup import PLAIN
+from regrow._edge.sockets import Sockets
 from regrow._edge.spawner import Spawner
+from regrow._specs.listen import ListenSocket
 from regrow._specs.protocol import NotLaunched, Refusal
+from regrow._specs.settings import HasFileno
+
+NOTHING = Prepared()
 
 
 class Nests(Protocol):
@@ -31,6 +36,11 @@ class Nests(Protocol):
     @property
     def spawner(self) -> Spawner:
         """Threads for what may block."""
+        ...
+
+    @property
+    def sockets(self) -> Sockets:
+        """What listens for children."""
         ...
 
     @property
@@ -56,7 +66,7 @@ class Launch(Letter):
         self._fds = Descriptors()
         self._ends: tuple[int | None, ...] = (None, None, None)  # ours, of its standard streams
         self._order: Order | None = None
-        self._file: int | None = None
+        self._prepared: Prepared | None = None
         self._message: Message | None = None
         self._nest: Nest | None = None
         self._id = 0
@@ -69,6 +79,7 @@ class Launch(Letter):
     def refuse(self, answer: NotLaunched) -> None:
         """It comes to nothing."""
         self._fds.close()
+        self._discard_file()
         self._take(answer)
 
     # -- nest.Letter ---------------------------------------------------------------------------------------------------
@@ -94,8 +105,13 @@ class Launch(Letter):
         if self._nest is not None and self._id:
             self._nest.forget(self._id)
         self._message = None
-        self._fds.close_pipes()
+        self._fds.close()
         self._nests.send(self)
+
+    def failed(self, error: OSError) -> None:
+        """It cannot be sent."""
+        self._forget()
+        self._refuse_for(error)
 
     # -- nest.Ward -----------------------------------------------------------------------------------------------------
 
@@ -107,6 +123,7 @@ class Launch(Letter):
             case records.Failed():
                 self._forget()
                 self._fds.close()
+                self._discard_file()
                 assert self._order is not None
                 self._nests.spawner.submit(partial(letters.explain, record, self._order), self._take)
             case records.Lost():
@@ -126,7 +143,7 @@ class Launch(Letter):
         self._nest.hand_over(self._id, hold)
         self._fds.give()
         stdin, stdout, stderr = self._ends
-        self._take(Spawned(hold=hold, stdin=stdin, stdout=stdout, stderr=stderr, file=self._file))
+        self._take(Spawned(hold=hold, stdin=stdin, stdout=stdout, stderr=stderr, file=self._give_file()))
 
     def _forget(self) -> None:
         assert self._nest is not None
@@ -135,22 +152,39 @@ class Launch(Letter):
     # -- small helpers -------------------------------------------------------------------------------------------------
 
     def _prepare(self, order: Order) -> Message | None:
-        if order.file is not None and self._file is None:
-            self._nests.spawner.submit(partial(self._open_file, order.file), self._opened)
-            return None
+        if self._prepared is None:
+            missing = self._missing_sockets(order)
+            if takes_a_thread(order, missing):
+                self._nests.spawner.submit(partial(prepare, order, missing), self._on_prepared)
+                return None
+            self._prepared = NOTHING
         try:
-            return self._compose(order)
+            return self._compose(order, self._prepared)
         except (OSError, ValueError, MemoryError) as error:
-            self.refuse(refusals.explain(error, order.program, order.cwd))
+            self._refuse_for(error)
             return None
 
-    def _compose(self, order: Order) -> Message:
+    def _missing_sockets(self, order: Order) -> list[ListenSocket]:
+        return [] if order.key is None else self._nests.sockets.missing(order.key, order.setup.sockets)
+
+    def _on_prepared(self, answer: Prepared | NotLaunched) -> None:
+        if isinstance(answer, NotLaunched):
+            self.refuse(answer)
+            return
+        if answer.sockets and self._order is not None and self._order.key is not None:
+            self._nests.sockets.keep(self._order.key, answer.sockets)
+        self._prepared = answer
+        self._nests.send(self)
+
+    def _compose(self, order: Order, prepared: Prepared) -> Message:
         assert self._nest is not None
-        streams = self._open_streams(order)
+        fds = self._open_streams(order)
+        if order.setup is not PLAIN:
+            fds += self._others(order, len(fds))
         self._id = self._nest.adopt(self)
         try:
-            return Message(wire.start(letters.to_wire(order, self._id, len(streams))), streams)
-        except ValueError:
+            return Message(wire.start(letters.to_wire(order, self._id, len(fds), prepared.identity)), fds)
+        except (OSError, ValueError):
             self._nest.forget(self._id)
             raise
 
@@ -158,30 +192,43 @@ class Launch(Letter):
         """The child's ends of its standard streams: where it has no output, none at all, which is /dev/null thrice."""
         if not order.has_output:
             return ()
+        if order.setup.terminal:
+            return self._open_terminal(order)
         stdin, our_stdin = self._fds.pipe(ours="write") if order.has_stdin else (self._nests.null, None)
         stdout, our_stdout = self._fds.pipe(ours="read")
         stderr, our_stderr = self._fds.pipe(ours="read")
         self._ends = our_stdin, our_stdout, our_stderr
         return stdin, stdout, stderr
 
-    def _open_file(self, path: str) -> _OpenedFile | NotLaunched:
-        """In a thread."""
-        try:
-            return _OpenedFile(self._fds.open_file(path))
-        except refusals.RefusedError as refused:
-            return refused.answer
+    def _open_terminal(self, order: Order) -> tuple[int, ...]:
+        theirs, ours = self._fds.terminal()
+        self._ends = self._fds.again(ours) if order.has_stdin else None, ours, None
+        return theirs, theirs, theirs
 
-    def _opened(self, answer: _OpenedFile | NotLaunched) -> None:
-        if isinstance(answer, NotLaunched):
-            self.refuse(answer)
-        else:
-            self._file = answer.fd
-            self._nests.send(self)
+    def _others(self, order: Order, first: int) -> tuple[int, ...]:
+        """What the child has besides its standard streams, in the order of its numbers."""
+        if order.key is None:
+            return ()
+        sockets = self._nests.sockets.numbers(order.key, order.setup.sockets)
+        given = {number: _number(fd) for number, fd in order.setup.fds}
+        last = max(given, default=first - 1)
+        given |= dict(enumerate(sockets, first))
+        return tuple(given.get(number, self._nests.null) for number in range(first, max(last, *given, first - 1) + 1))
+
+    def _refuse_for(self, error: Exception) -> None:
+        assert self._order is not None
+        self.refuse(refusals.explain(error, self._order.program, self._order.cwd))
+
+    def _give_file(self) -> int | None:
+        return None if self._prepared is None else self._prepared.file
+
+    def _discard_file(self) -> None:
+        if self._prepared is not None and self._prepared.file is not None:
+            os.close(self._prepared.file)
+            self._prepared = NOTHING
 
 
-@attrs.frozen
-class _OpenedFile:
-    fd: int
-
-    def discard(self) -> None:
-        os.close(self.fd)
+def _number(fd: int | HasFileno) -> int:
+    number = fd if isinstance(fd, int) else fd.fileno()
+    os.fstat(number)  # raises, if it is closed
+    return number

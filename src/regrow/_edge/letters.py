@@ -9,11 +9,14 @@ assert sys.platform != "win32"
 
 import errno
 import os
+from typing import Any
 
 from regrow._edge import refusals
+from regrow._edge.accounts import Identity
 from regrow._edge.guardian import records, wire
 from regrow._edge.guardian.wire import Stage
 from regrow._edge.order import Order
+from regrow._edge.setup import PLAIN, Setup
 from regrow._specs.protocol import NotLaunched
 
 _DEFAULT_PATH = os.fsencode(os.defpath)
@@ -21,7 +24,7 @@ _STUCK_SHARE = 0.8
 """Of the wait after a kill: a shim that lives has told of any trouble before that wait is over."""
 
 
-def to_wire(order: Order, child: int, descriptors: int) -> wire.Start:
+def to_wire(order: Order, child: int, descriptors: int, identity: Identity | None) -> wire.Start:
     """What to ask the guardians for.
 
     Raises:
@@ -36,7 +39,26 @@ def to_wire(order: Order, child: int, descriptors: int) -> wire.Start:
         descriptors=descriptors,
         linger=None if order.strays == "keep" else order.strays,
         stuck_after=order.kill_wait * _STUCK_SHARE,
+        **({} if order.setup is PLAIN else _special(order.setup, identity)),
     )
+
+
+def _special(setup: Setup, identity: Identity | None) -> dict[str, Any]:
+    """What is asked for only if somebody wants it."""
+    wanted: dict[str, Any] = {
+        "umask": setup.umask,
+        "nice": setup.nice,
+        "no_new_privs": setup.no_new_privs,
+        "rlimits": setup.rlimits,
+        "affinity": setup.affinity,
+        "io_priority": setup.io_priority,
+        "terminal": setup.terminal,
+        "namespace": setup.namespace,
+        "listen_pid": bool(setup.sockets),
+    }
+    if identity is not None:
+        wanted |= {"user": identity.user, "group": identity.group, "groups": identity.groups}
+    return wanted
 
 
 def candidates(order: Order) -> list[bytes]:

@@ -8,6 +8,7 @@ import sys
 assert sys.platform != "win32"
 
 import array
+import errno
 import os
 import socket
 import time
@@ -23,6 +24,8 @@ from trio.lowlevel import enable_ki_protection
 from regrow._edge.guardian import wire
 
 _IN_A_ROW = 16  # letters that are sent at once; more wait until other tasks have had their turn
+_NO_ROOM = {errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM}
+_DEAD = {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ECONNREFUSED}
 _ROW = 0.001  # seconds that such a row is one row
 
 
@@ -35,7 +38,7 @@ class Message:
 
 
 class Letter(Protocol):
-    """Something to tell the nest when its turn has come. Exactly one of `sent` and `lost` is called in the end."""
+    """Something to tell the nest when its turn has come. Exactly one of `sent`, `lost` and `failed` is called in the end."""
 
     def write(self) -> Message | None:
         """What to send; `None`: nothing after all, and it is done with. Called again if there was no room."""
@@ -46,6 +49,9 @@ class Letter(Protocol):
 
     def lost(self) -> None:
         """It will not be sent: the nest is over."""
+
+    def failed(self, error: OSError) -> None:
+        """It cannot be sent, to this nest or any other."""
 
 
 @attrs.frozen
@@ -61,6 +67,9 @@ class Plain:
         pass
 
     def lost(self) -> None:
+        pass
+
+    def failed(self, error: OSError) -> None:
         pass
 
 
@@ -125,13 +134,20 @@ class Outbox:
             return True
         try:
             _send(self._control, message)
-        except BlockingIOError:
+        except OSError as error:
+            return self._fail(letter, error)
+        else:
+            letter.sent()
+        return True
+
+    def _fail(self, letter: Letter, error: OSError) -> bool:
+        if error.errno in _NO_ROOM:
             return False
-        except OSError:  # it is dead: the end of the records' pipe will say so
+        if error.errno in _DEAD:  # the end of the records' pipe will say so, too
             self.is_closed = True
             letter.lost()
         else:
-            letter.sent()
+            letter.failed(error)
         return True
 
 

@@ -17,6 +17,7 @@ from regrow._edge.holding import Make, Take
 from regrow._edge.launching import Launch
 from regrow._edge.nest import Nest, Surroundings
 from regrow._edge.order import Order
+from regrow._edge.sockets import Sockets
 from regrow._edge.spawner import Spawner
 from regrow._specs.protocol import NotLaunched, Refusal
 
@@ -26,8 +27,9 @@ LEVEL = "guardian"
 class Nests:
     """Spawns children behind guardians. Made on trio's thread; closed with `close`."""
 
-    def __init__(self, spawner: Spawner, surroundings: Surroundings, *, with_pidfd: bool) -> None:
+    def __init__(self, spawner: Spawner, sockets: Sockets, surroundings: Surroundings, *, with_pidfd: bool) -> None:
         self.spawner = spawner
+        self.sockets = sockets
         self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         self.containment = LEVEL
         self._surroundings = surroundings

@@ -108,7 +108,8 @@ class OpenLocal:
                 await process.stop(KILL)
 
     def forget(self, tree: str, path: str) -> None:
-        """Give back what is kept for the next incarnation of *path*: nothing yet."""
+        """Give back what is kept for the next incarnation of *path*: the sockets that listen for it."""
+        self._tools.sockets.forget(tree, path)
 
     # -- its life ------------------------------------------------------------------------------------------------------
 

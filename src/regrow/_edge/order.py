@@ -7,13 +7,20 @@ import sys
 
 assert sys.platform != "win32"
 
+import fcntl
 import os
+import struct
+import termios
 from collections.abc import Mapping
 from typing import Literal
 
 import attrs
 
 from regrow._edge import refusals
+from regrow._edge.setup import PLAIN, Setup
+from regrow._specs.protocol import Key
+
+_USUAL_WINDOW = struct.pack("4H", 24, 80, 0, 0)
 
 Strays = float | Literal["keep"]
 
@@ -41,6 +48,12 @@ class Order:
     kill_wait: float = 5.0
     """Seconds after which a killed tree that is still there is called stuck."""
 
+    setup: Setup = PLAIN
+    """How it is to differ from us."""
+
+    key: Key | None = None
+    """Which incarnation it is; `None`: none of the tree's."""
+
     @property
     def program(self) -> str:
         """What its command begins with."""
@@ -53,7 +66,6 @@ class Descriptors:
     def __init__(self) -> None:
         self._ours: list[int] = []
         self._theirs: list[int] = []
-        self._file: int | None = None
 
     def pipe(self, *, ours: Literal["read", "write"]) -> tuple[int, int]:
         """A pipe, as the child's end and our end; ours never blocks."""
@@ -64,21 +76,28 @@ class Descriptors:
         os.set_blocking(own, False)
         return theirs, own
 
-    def open_file(self, path: str) -> int:
-        """Open *path* to append to it. May block: not on the event loop."""
-        # NONBLOCK: without it, opening a fifo that nobody reads would hold this thread for ever.
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
-        try:
-            file = os.open(path, flags, 0o666)
-        except OSError as error:
-            raise refusals.no_file(error, path) from None
-        self._file = file
-        return file
+    def terminal(self) -> tuple[int, int]:
+        """A pseudo-terminal, as the child's end and ours; ours never blocks."""
+        own, theirs = os.openpty()
+        self._ours.append(own)
+        self._theirs.append(theirs)
+        fcntl.ioctl(own, termios.TIOCSWINSZ, _USUAL_WINDOW)
+        os.set_blocking(own, False)
+        return theirs, own
+
+    def own(self, fd: int) -> int:
+        """Close *fd*, too, if it fails."""
+        self._ours.append(fd)
+        return fd
+
+    def again(self, fd: int) -> int:
+        """The same descriptor of ours once more."""
+        self._ours.append(os.dup(fd))
+        return self._ours[-1]
 
     def give(self) -> None:
         """Ours belong to what was spawned from now on."""
         self._ours.clear()
-        self._file = None
 
     def close_theirs(self) -> None:
         """The child has them now."""
@@ -86,16 +105,23 @@ class Descriptors:
             os.close(fd)
         self._theirs.clear()
 
-    def close_pipes(self) -> None:
-        """It has to be tried again with new ones."""
+    def close(self) -> None:
+        """Close what is not given away."""
         self.close_theirs()
         for fd in self._ours:
             os.close(fd)
         self._ours.clear()
 
-    def close(self) -> None:
-        """Close what is not given away."""
-        self.close_pipes()
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+
+def open_file(path: str) -> int:
+    """Open *path* to append to it. May block: not on the event loop.
+
+    Raises:
+        RefusedError: it cannot be opened.
+    """
+    # NONBLOCK: without it, opening a fifo that nobody reads would hold this thread for ever.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+    try:
+        return os.open(path, flags, 0o666)
+    except OSError as error:
+        raise refusals.no_file(error, path) from None

@@ -28,6 +28,8 @@ CHUNK = 64 * 1024
 LINES_CHUNK = 1024
 """The most that is read at once of what becomes events: short lines are many, and each takes its time."""
 
+_END_OF_INPUT = b"\x04"  # what a terminal takes for it (VEOF), at the start of a line
+
 _MOST = 16  # chunks: what the largest pipe holds that a process without privileges can make
 
 
@@ -74,6 +76,10 @@ class OutputPipe:
             data = os.read(self._fd, self._chunk)
         except BlockingIOError:
             return False
+        except OSError as error:
+            if error.errno != errno.EIO:  # a terminal that nobody has open any more
+                raise
+            data = b""
         if not data:
             self._close()
             return False
@@ -109,23 +115,25 @@ class OutputPipe:
 def make_outputs(outlets: Outlets, request: Request, spawned: Spawned) -> list[OutputPipe]:
     """Our ends of what a child prints to, each with its copy."""
     assert spawned.stdout is not None
-    assert spawned.stderr is not None
     out, err = make_copies(outlets, request, spawned.file)
     chunk = LINES_CHUNK if request.spec.output.to is OutputTo.EVENTS else CHUNK
-    return [
-        OutputPipe(spawned.stdout, Stream.STDOUT, request.report, out, chunk),
-        OutputPipe(spawned.stderr, Stream.STDERR, request.report, err, chunk),
-    ]
+    pipes = [OutputPipe(spawned.stdout, Stream.STDOUT, request.report, out, chunk)]
+    if spawned.stderr is not None:
+        pipes.append(OutputPipe(spawned.stderr, Stream.STDERR, request.report, err, chunk))
+    elif err is not None:  # a terminal: all comes as standard output
+        err.end()
+    return pipes
 
 
 class StdinPipe:
     """Our end of a child's standard input."""
 
-    __slots__ = ("_fd", "_is_busy")
+    __slots__ = ("_fd", "_is_busy", "_is_terminal")
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, *, is_terminal: bool = False) -> None:
         self._fd = fd  # -1: closed
         self._is_busy = False
+        self._is_terminal = is_terminal
 
     async def write(self, data: bytes) -> None:
         """Write all of *data*. Cancelling leaves it half written.
@@ -146,6 +154,9 @@ class StdinPipe:
         """Close it: the child reads its end. A write that waits fails."""
         if self._fd >= 0:
             trio.lowlevel.notify_closing(self._fd)
+            if self._is_terminal:
+                with suppress(OSError):
+                    os.write(self._fd, _END_OF_INPUT)
             os.close(self._fd)
             self._fd = -1
 

@@ -59,7 +59,7 @@ class Process:
         self._request = request
         self._when_gone = when_gone
         self._hold = spawned.hold
-        self._stdin = None if spawned.stdin is None else StdinPipe(spawned.stdin)
+        self._stdin = None if spawned.stdin is None else StdinPipe(spawned.stdin, is_terminal=request.spec.terminal)
         self._outputs = make_outputs(tools.outlets, request, spawned)  # those that are open
         self._is_dead = False  # seen dead; reaped when there is an `_ending`
         self._is_gone = False  # its terminal fact is out

@@ -14,6 +14,7 @@ from contextlib import suppress
 import attrs
 
 from regrow._edge.order import Order
+from regrow._edge.setup import PLAIN, Setup, for_errand, is_plain, setup_of
 from regrow._specs.child import ChildSpec, Stdin
 from regrow._specs.protocol import Key, Report
 
@@ -39,7 +40,12 @@ class Request:
             file=self.spec.output.file,
             strays=self.spec.strays,
             kill_wait=self.spec.stop.kill_wait,
+            setup=self._setup(),
+            key=self.key,
         )
+
+    def _setup(self) -> Setup:
+        return PLAIN if is_plain(self.spec) else setup_of(self.spec)
 
     def errand(self, command: Sequence[str], pid: int) -> Order:
         """How to spawn a command that helps to stop it."""
@@ -47,6 +53,7 @@ class Request:
             command=tuple(map(os.fsencode, command)),
             env={**self._environment(), b"REGROW_PID": b"%d" % pid},
             cwd=self.spec.cwd,
+            setup=for_errand(self._setup()),
         )
 
     def _environment(self) -> dict[bytes, bytes]:
@@ -55,6 +62,10 @@ class Request:
             ours[os.fsencode(name)] = os.fsencode(value)
         ours[b"REGROW_PATH"] = os.fsencode(self.key.path)
         ours[b"REGROW_INCARNATION"] = b"%d" % self.key.incarnation
+        if self.spec.sockets:
+            names = (socket.name or "unknown" for socket in self.spec.sockets)
+            ours[b"LISTEN_FDS"] = b"%d" % len(self.spec.sockets)
+            ours[b"LISTEN_FDNAMES"] = os.fsencode(":".join(names))
         return ours
 
 

@@ -17,7 +17,7 @@ import attrs
 
 from regrow._edge import refusals
 from regrow._edge.handle import Handle
-from regrow._edge.order import Descriptors, Order
+from regrow._edge.order import Descriptors, Order, open_file
 from regrow._specs.protocol import NotLaunched
 
 
@@ -48,7 +48,7 @@ def spawn(order: Order, *, with_pidfd: bool) -> Child | NotLaunched:
 
 
 def _spawn(order: Order, fds: Descriptors, *, with_pidfd: bool) -> Child:
-    file = None if order.file is None else fds.open_file(order.file)
+    file = None if order.file is None else fds.own(open_file(order.file))
     program = refusals.find_program(order.program, order.env, order.cwd)
     stdin, our_stdin = fds.pipe(ours="write") if order.has_stdin else (subprocess.DEVNULL, None)
     stdout, our_stdout = fds.pipe(ours="read") if order.has_output else (subprocess.DEVNULL, None)

@@ -21,6 +21,7 @@ from regrow._edge.nest import Surroundings
 from regrow._edge.nests import Nests
 from regrow._edge.outlet import Outlets
 from regrow._edge.reactor import make_reactor
+from regrow._edge.sockets import Sockets
 from regrow._edge.spawner import Spawner
 from regrow._edge.strays import Strays
 from regrow._edge.tuning import Tuning
@@ -44,6 +45,7 @@ class Tools:
         self.reactor = make_reactor(tuning)
         self.deaths = Deaths(self.reactor)
         self.strays = Strays()
+        self.sockets = Sockets()
         self.spawner = Spawner()
         self.outlets = Outlets(tuning, self.start_soon)
         self._group = GroupForm(self.spawner, self.deaths, self.strays, with_pidfd=self.with_pidfd)
@@ -61,7 +63,7 @@ class Tools:
         if not self._commands:
             return
         surroundings = Surroundings(self.reactor, self.deaths, self.start_soon)
-        nests = Nests(self.spawner, surroundings, with_pidfd=self.with_pidfd)
+        nests = Nests(self.spawner, self.sockets, surroundings, with_pidfd=self.with_pidfd)
         self._nests = nests
         if not await nests.prepare(self._commands):
             self._nests = None
@@ -103,6 +105,7 @@ class Tools:
         try:
             if self._nests is not None:
                 self._nests.close()
+            self.sockets.close()
             with trio.move_on_after(_CLOSE):
                 await self.spawner.close()
             await self.outlets.close()

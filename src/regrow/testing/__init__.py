@@ -2,11 +2,12 @@
 
 from regrow.testing import children
 from regrow.testing.conformance import LAUNCHER_CHECKS, Conditions, check_launcher, run_check
-from regrow.testing.fake import FakeLauncher, FakeProcess, Script
+from regrow.testing.fake import Descendant, FakeLauncher, FakeProcess, Script
 
 __all__ = [
     "LAUNCHER_CHECKS",
     "Conditions",
+    "Descendant",
     "FakeLauncher",
     "FakeProcess",
     "Script",

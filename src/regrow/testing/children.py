@@ -1,31 +1,55 @@
 """A gallery of small programs that behave in one certain way, badly for the most part.
 
 Each function returns the command that runs the program of its name: `ChildSpec(name="w", command=children.exits(3))`.
-Imported, this is a module like any other. Executed, which is what the commands do, it starts in a few milliseconds: it
-imports nothing of regrow, runs without `site`, and imports what only some programs need where they need it.
-
-A program whose behaviour depends on a handler or a descendant says so on its standard output when that is in place
-(`armed`, `listening`, `member PID`): wait for it, or the race is yours. `FakeLauncher` understands every command of the
-gallery, so one test can be run with fakes and with real processes.
+A program starts in a few milliseconds. One whose behaviour depends on a handler or a descendant says so on its standard
+output when that is in place (`armed`, `listening`, `member PID`): wait for it, or the race is yours. `FakeLauncher`
+understands every command of the gallery, so one test can be run with fakes and with real processes.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-TYPE_CHECKING = False  # `typing` alone would double the time that a program takes to start
-if TYPE_CHECKING:
-    import signal
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import NoReturn
-else:
-    import _signal as signal  # what `signal` is made of, without the enums that take as long as all the rest
+from regrow.testing._programs.plain import crash_after, flood
 
-_PROGRAM = os.path.abspath(__file__)
-_PREFIX = (sys.executable, "-I", "-S", _PROGRAM)
-MISSING = f"{os.path.dirname(_PROGRAM)}/no-such-program"
+__all__ = [
+    "MISSING",
+    "crash_after",
+    "crashes_sometimes",
+    "describes_itself",
+    "dies_of",
+    "exits",
+    "flood",
+    "floods",
+    "holds_output",
+    "ignores_sigterm",
+    "leaves",
+    "leaves_group_member",
+    "leaves_when_terminated",
+    "listens",
+    "missing",
+    "not_executable",
+    "parse",
+    "prints",
+    "prints_environment",
+    "reads_stdin",
+    "sends",
+    "serves_sockets",
+    "shows_signals",
+    "shows_user",
+    "sleeps",
+    "stops_slowly",
+    "tells_signals",
+    "works",
+    "writes_to",
+]
+
+_FOLDER = Path(__file__).parent / "_programs"
+_PREFIX = (sys.executable, "-I", "-S")
+_SHOW_USER = 'echo "user=$(id -u) group=$(id -g) extra_groups=$(id -G)"'
+MISSING = str(_FOLDER / "no-such-folder" / "no-such-program")
 """A path at which there is nothing: no program, and no directory either."""
 
 
@@ -82,15 +106,75 @@ def holds_output(seconds: float = 60.0) -> list[str]:
 
     It holds them until its standard input ends, at most for some *seconds*; so give it `stdin="pipe"`.
     """
-    return _command("holds_output", seconds)
+    return _command("holds_output", seconds, file="families")
+
+
+def leaves(kind: str = "group", *, stays: bool = False, lasts: float = 3600.0) -> list[str]:
+    """Says `member PID` and exits with 0; that one ignores SIGTERM, and ends after it has lasted so many seconds.
+
+    Args:
+        kind: where the member is: in the `group` of the main process; in a `session` of its own; there, as a `daemon`
+            that was forked twice and has another program and an empty environment; there, and `stopped` by SIGSTOP.
+        stays: it does not exit by itself, and any signal ends it.
+        lasts: the seconds.
+    """
+    return _command("leaves", kind, int(stays), lasts, file="families")
 
 
 def leaves_group_member(stays: bool = False) -> list[str]:
-    """Says `member PID` and exits with 0; that one is in its group, ignores SIGTERM, and sleeps for ever.
+    """The same with a member of its group."""
+    return leaves("group", stays=stays)
 
-    With *stays* it does not exit by itself, and any signal ends it.
+
+def leaves_when_terminated() -> list[str]:
+    """Says `armed`; on SIGTERM it makes one that sleeps for ever in a session of its own, says `member PID`, exits."""
+    return _command("leaves_when_terminated", file="families")
+
+
+def tells_signals(names: Iterable[str]) -> list[str]:
+    """Says `armed`; for each of these signals that it hears, `main SIGNAL`.
+
+    So do two descendants, `group SIGNAL` and `session SIGNAL`: one in its group, one in a session of its own.
     """
-    return _command("leaves_group_member", int(stays))
+    return _command("tells_signals", *names, file="families")
+
+
+def works(seconds: float) -> list[str]:
+    """Uses so many *seconds* of CPU, then exits with 0."""
+    return _command("works", seconds)
+
+
+def describes_itself(words: Iterable[str]) -> list[str]:
+    """Prints a line `WORD=value` for each word, then exits with 0.
+
+    The words are those of the fields `umask`, `nice`, `affinity`, `io_priority`, `no_new_privs`; the name of a limit,
+    such as `NOFILE`; `descriptors`, those that are open; `terminal`, which of 0 to 2 are its controlling terminal, or
+    `none`; `session`, whether it leads its `own`, or is in `another`.
+    """
+    return _command("describes_itself", *words, file="settings")
+
+
+def serves_sockets() -> list[str]:
+    """Says `pid right names NAMES at ADDRESSES`, of the sockets that it was given, and serves them for ever.
+
+    To whoever connects it says which incarnation it is.
+    """
+    return _command("serves_sockets", file="settings")
+
+
+def writes_to(number: int, text: str) -> list[str]:
+    """Writes *text* to its descriptor of this number, then exits with 0."""
+    return _command("writes_to", number, text, file="settings")
+
+
+def shows_signals() -> list[str]:
+    """Prints the lines `SigBlk` and `SigIgn` of its `/proc/self/status`. Linux only; no Python, which ignores some."""
+    return ["grep", "-E", "^Sig(Blk|Ign):", "/proc/self/status"]
+
+
+def shows_user() -> list[str]:
+    """Prints `user=UID group=GID extra_groups=GID ...`. No Python, which other users may not have."""
+    return ["sh", "-c", _SHOW_USER]
 
 
 def crashes_sometimes(chance: float, every: float = 1.0, code: int = 1, seed: int = 0) -> list[str]:
@@ -115,7 +199,7 @@ def missing() -> list[str]:
 
 def not_executable() -> list[str]:
     """Cannot be run: there is such a file, but it is no program (EACCES)."""
-    return [_PROGRAM]
+    return [__file__]
 
 
 # -- what a fake has to know of them -----------------------------------------------------------------------------------
@@ -123,171 +207,11 @@ def not_executable() -> list[str]:
 
 def parse(command: Sequence[str]) -> tuple[str, ...]:
     """The word and the arguments of a command of the gallery; empty for any other command."""
-    return tuple(command[4:]) if tuple(command[2:4]) == _PREFIX[2:] else ()
+    if list(command) in (shows_signals(), shows_user()):
+        return (command[0],)
+    is_ours = tuple(command[1:3]) == _PREFIX[1:] and len(command) > 4 and Path(command[3]).parent == _FOLDER
+    return tuple(command[4:]) if is_ours else ()
 
 
-def flood(size: int) -> bytes:
-    """What `floods` prints: numbered lines of 64 bytes, so that a loss, a double and a swap show."""
-    lines = -(-size // 64)
-    return b"".join(b"%063d\n" % number for number in range(lines))[:size]
-
-
-def crash_after(chance: float, every: float, seed: int, path: str, incarnation: int) -> float:
-    """After how many seconds `crashes_sometimes` does it: the same for the same arguments."""
-    from random import Random  # noqa: PLC0415  to start fast
-
-    random = Random(f"{seed}/{path}/{incarnation}")
-    tries = 1
-    while random.random() >= chance:
-        tries += 1
-    return tries * every
-
-
-def _command(word: str, *arguments: object) -> list[str]:
-    return [*_PREFIX, word, *map(str, arguments)]
-
-
-# -- the programs ------------------------------------------------------------------------------------------------------
-
-_FILES = {"stdout": 1, "stderr": 2}
-
-
-def _sleeps() -> NoReturn:
-    while True:
-        time.sleep(3600)
-
-
-def _exits(code: str, after: str) -> NoReturn:
-    time.sleep(float(after))
-    sys.exit(int(code))
-
-
-def _dies_of(name: str, after: str) -> None:
-    if sys.platform != "win32":
-        import resource  # noqa: PLC0415  to start fast
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if name not in {"SIGKILL", "SIGSTOP"}:
-        signal.signal(getattr(signal, name), signal.SIG_DFL)
-    time.sleep(float(after))
-    os.kill(os.getpid(), getattr(signal, name))
-    _sleeps()
-
-
-def _prints(stream: str, code: str, *lines: str) -> None:
-    _say("".join(f"{line}\n" for line in lines), _FILES[stream])
-    if code:
-        sys.exit(int(code))
-    _sleeps()
-
-
-def _floods(size: str, stream: str, code: str) -> None:
-    _write(flood(int(size)), _FILES[stream])
-    sys.exit(int(code))
-
-
-def _ignores_sigterm() -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _say("armed\n")
-    _sleeps()
-
-
-def _stops_slowly(seconds: str) -> None:
-    def stop(number: int, frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # asked once is enough
-        time.sleep(float(seconds))
-        os._exit(0)
-
-    signal.signal(signal.SIGTERM, stop)
-    _say("armed\n")
-    _sleeps()
-
-
-def _listens(port: str, after: str) -> None:
-    import socket  # noqa: PLC0415  to start fast
-
-    time.sleep(float(after))
-    with socket.create_server(("127.0.0.1", int(port))) as server:
-        _say("listening\n")
-        while True:
-            server.accept()[0].close()
-
-
-def _reads_stdin() -> None:
-    while data := os.read(0, 65536):
-        _write(data, 1)
-
-
-def _holds_output(seconds: str) -> None:
-    if _fork(own_session=True) == 0:
-        import select  # noqa: PLC0415  to start fast
-
-        select.select([0], [], [], float(seconds))
-
-
-def _leaves_group_member(stays: str) -> None:
-    # Before the fork, so that the member ignores it from its first moment on.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    member = _fork()
-    if member == 0:
-        null = os.open(os.devnull, os.O_RDWR)
-        for file in range(3):
-            os.dup2(null, file)
-        _sleeps()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _say(f"member {member}\n")
-    if int(stays):
-        _sleeps()
-
-
-def _crashes_sometimes(chance: str, every: str, code: str, seed: str) -> None:
-    path, incarnation = os.environ["REGROW_PATH"], int(os.environ["REGROW_INCARNATION"])
-    _exits(code, str(crash_after(float(chance), float(every), int(seed), path, incarnation)))
-
-
-def _prints_environment(*names: str) -> None:
-    _say("".join(f"{name}={os.environ[name]}\n" for name in names if name in os.environ))
-
-
-def _sends(name: str) -> None:
-    os.kill(int(os.environ["REGROW_PID"]), getattr(signal, name))
-
-
-def _fork(own_session: bool = False) -> int:
-    if sys.platform == "win32":
-        sys.exit("this program of the gallery needs fork()")
-    else:
-        pid = os.fork()
-        if pid == 0 and own_session:
-            os.setsid()
-        return pid
-
-
-def _say(text: str, file: int = 1) -> None:
-    _write(text.encode(), file)
-
-
-def _write(data: bytes, file: int) -> None:
-    while data:
-        data = data[os.write(file, data) :]
-
-
-_PROGRAMS: dict[str, Callable[..., object]] = {
-    "sleeps": _sleeps,
-    "exits": _exits,
-    "dies_of": _dies_of,
-    "prints": _prints,
-    "floods": _floods,
-    "ignores_sigterm": _ignores_sigterm,
-    "stops_slowly": _stops_slowly,
-    "listens": _listens,
-    "reads_stdin": _reads_stdin,
-    "holds_output": _holds_output,
-    "leaves_group_member": _leaves_group_member,
-    "crashes_sometimes": _crashes_sometimes,
-    "prints_environment": _prints_environment,
-    "sends": _sends,
-}
-
-if __name__ == "__main__":
-    _PROGRAMS[sys.argv[1]](*sys.argv[2:])
+def _command(word: str, *arguments: object, file: str = "plain") -> list[str]:
+    return [*_PREFIX, str(_FOLDER / f"{file}.py"), word, *map(str, arguments)]

@@ -18,14 +18,15 @@ from contextlib import asynccontextmanager
 import trio
 
 from regrow._specs.child import ChildSpec
+from regrow._specs.containment import Containment
 from regrow._specs.protocol import NotLaunched, OpenLauncher, Refusal
 from regrow.testing._fake.book import Book, Scripting
-from regrow.testing._fake.gallery import member_of
+from regrow.testing._fake.family import Descendant
 from regrow.testing._fake.opened import OpenFake
 from regrow.testing._fake.process import FakeProcess
 from regrow.testing._fake.script import Script
 
-__all__ = ["FakeLauncher", "FakeProcess", "Script"]
+__all__ = ["Descendant", "FakeLauncher", "FakeProcess", "Script"]
 
 
 def _no_problems(spec: ChildSpec) -> Iterable[str]:
@@ -37,13 +38,19 @@ class FakeLauncher:
 
     Args:
         script: says what an incarnation does, from its key and spec; `None`, also as its answer: what its command does.
-        problems: the answer to `check`.
+        problems: the answer to `check`, besides that containment which it has not.
+        containment: the layer that it says to have, and whose reach it has: `group` reaches no session but one's own.
     """
 
     def __init__(
-        self, script: Scripting | None = None, *, problems: Callable[[ChildSpec], Iterable[str]] = _no_problems
+        self,
+        script: Scripting | None = None,
+        *,
+        problems: Callable[[ChildSpec], Iterable[str]] = _no_problems,
+        containment: str = "guardian",
     ) -> None:
-        self._book = Book(script)
+        self._book = Book(script, containment)
+        self._containment = containment
         self._problems = problems
         self._opened: OpenFake | None = None
 
@@ -52,11 +59,13 @@ class FakeLauncher:
     @property
     def containment(self) -> str:
         """See `Launcher.containment`."""
-        return "fake"
+        return self._containment
 
     def check(self, spec: ChildSpec) -> Iterable[str]:
         """See `Launcher.check`."""
-        return self._problems(spec)
+        yield from self._problems(spec)
+        if spec.containment is not Containment.AUTO and self._containment == "group":
+            yield f"fake: containment={spec.containment.value!r} cannot be had, only 'group'"
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[OpenLauncher]:
@@ -99,8 +108,18 @@ class FakeLauncher:
             raise LookupError(f"{path}: never launched; what was: {there}") from None
 
     def is_alive(self, pid: int) -> bool:
-        """Whether *pid* is one that runs, or its descendant."""
-        return any(pid in {process.pid, member_of(process.pid)} for process in self.running)
+        """Whether *pid* is one that runs, or a descendant that does."""
+        processes = self._book.processes
+        return any((pid == one.pid and not one.has_died) or pid in one.family.alive for one in processes)
+
+    async def ask(self, address: str) -> bytes:
+        """Connect to a socket of a spec, and return what is answered; who comes while nobody serves waits.
+
+        Raises:
+            ConnectionRefusedError: nobody listens there.
+            ConnectionResetError: it was closed meanwhile.
+        """
+        return await self._book.sockets.ask(address)
 
     # -- what a test decides -------------------------------------------------------------------------------------------
 

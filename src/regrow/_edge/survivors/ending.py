@@ -31,7 +31,9 @@ TOKEN = "REGROW_STATE"
 """The variable that holds the tokens of the owners that a process descends from, `:` between them."""
 
 BOUND = 5.0
-"""Seconds that all of it may take; what is there then cannot be ended."""
+"""Seconds after its kill when what is still there cannot be ended."""
+
+_ALL = 60.0  # seconds that all of it may take: some machines have many processes, and little time
 
 _LOOK = 0.005  # seconds between two looks at those that were killed
 _PATIENCE = 0.2  # seconds after which those that were killed are looked for once more
@@ -54,7 +56,7 @@ class Hunt:
         self._leaves = [(entry, entry.leaf) for entry in entries if entry.leaf is not None]
         self._owner = owner if owner is not None and owner.place == place else None
         self._with_pidfd = with_pidfd
-        self._until = time.monotonic() + BOUND
+        self._until = time.monotonic() + _ALL
         self._held: dict[tuple[int, int], Held] = {}
         self._strangers: set[tuple[int, int]] = set()
         self._above = {facts.pid: facts for facts in above_us()}
@@ -62,7 +64,7 @@ class Hunt:
         """There were no descriptors left to hold everybody with."""
 
     def run(self) -> None:
-        """Do it. Blocks, for `BOUND` seconds at most.
+        """Do it. Blocks.
 
         Raises:
             OSError: there is no descriptor to do it with.
@@ -83,7 +85,7 @@ class Hunt:
         for entry, leaf in self._leaves:
             if leaves.is_there(leaf):
                 there = [facts for pid in leaves.members(leaf) if (facts := look(pid))]
-                if why := leaves.end(leaf, self._until):
+                if why := leaves.end(leaf, time.monotonic() + BOUND):
                     self.leaves_left[leaf.path] = why
                 else:
                     self.ended += [_survivor(facts, entry) for facts in there if not facts.is_dead]
@@ -105,15 +107,17 @@ class Hunt:
     def _kill(self) -> None:
         """Kill all that are held; let go of those that are gone."""
         for held in self._held.values():
-            held.send(signal.SIGKILL)
+            held.kill()
         until = min(self._until, time.monotonic() + _PATIENCE)
         self._drop_gone()
         while self._has_some_to_kill() and time.monotonic() < until:
             time.sleep(_LOOK)
             self._drop_gone()
 
+        self._strangers.clear()  # who has just begun to run another program may carry the token now
+
     def _has_some_to_kill(self) -> bool:
-        return any(not held.why_not for held in self._held.values())
+        return any(not held.why_not and held.was_killed_after < BOUND for held in self._held.values())
 
     def _drop_gone(self) -> None:
         for identity, held in list(self._held.items()):

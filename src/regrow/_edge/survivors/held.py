@@ -10,6 +10,7 @@ assert sys.platform != "win32"
 import os
 import select
 import signal
+import time
 from contextlib import suppress
 
 import attrs
@@ -38,6 +39,7 @@ class Held:
         """It was but a body when it was found."""
         self.why_not = ""
         """Why it could not be signalled."""
+        self._killed_at: float | None = None
 
     @property
     def pid(self) -> int:
@@ -62,6 +64,16 @@ class Held:
                 self._send(number)
         except PermissionError:
             self.why_not = "it may not be signalled by us"
+
+    def kill(self) -> None:
+        """End it."""
+        self.send(signal.SIGKILL)
+        self._killed_at = self._killed_at or time.monotonic()
+
+    @property
+    def was_killed_after(self) -> float:
+        """For how many seconds it has gone on after the first kill."""
+        return 0.0 if self._killed_at is None else time.monotonic() - self._killed_at
 
     def close(self) -> None:
         """Let go of it."""

@@ -9,10 +9,13 @@ from collections.abc import Callable
 import trio
 
 from regrow._specs.child import ChildSpec
-from regrow._specs.protocol import Key, NotLaunched
-from regrow.testing._fake.gallery import Life, script_of
+from regrow._specs.containment import Containment
+from regrow._specs.facts import Key, NotLaunched
+from regrow.testing._fake.gallery import script_of
+from regrow.testing._fake.life import Life
 from regrow.testing._fake.process import FakeProcess
 from regrow.testing._fake.script import Script
+from regrow.testing._fake.sockets import Sockets
 
 Scripting = Callable[[Key, ChildSpec], Script | None]
 
@@ -20,7 +23,7 @@ Scripting = Callable[[Key, ChildSpec], Script | None]
 class Book:
     """The memory of a `FakeLauncher`; it outlives the block in which the launcher is open."""
 
-    def __init__(self, scripting: Scripting | None) -> None:
+    def __init__(self, scripting: Scripting | None, containment: str) -> None:
         self.processes: list[FakeProcess] = []
         self.newest: dict[str, FakeProcess] = {}
         self.running: dict[Key, FakeProcess] = {}
@@ -32,8 +35,10 @@ class Book:
         self._scripting = scripting
         self._plans: defaultdict[str, deque[Script]] = defaultdict(deque)
         self._refusals: defaultdict[str, deque[NotLaunched]] = defaultdict(deque)
-        # Above every pid that Linux can have, and even: an odd number is a descendant's.
-        self._pids = itertools.count(2**22 + 2, 2)
+        self.sockets = Sockets()
+        self._containment = containment
+        # Above every pid that Linux can have; those in between are the descendants'.
+        self._pids = itertools.count(2**22, 100)
 
     def plan(self, path: str, *scripts: Script) -> None:
         """Lay down what the next incarnations of *path* do."""
@@ -46,7 +51,12 @@ class Book:
     def new_life(self, key: Key, spec: ChildSpec) -> Life:
         """An incarnation that is about to start; its key is used up."""
         self.used.add(key)
-        return Life(key, spec, next(self._pids), trio.current_time())
+        addresses = self.sockets.take(key, spec)
+        return Life(key, spec, next(self._pids), trio.current_time(), self._level(spec), addresses)
+
+    def _level(self, spec: ChildSpec) -> str:
+        is_more = spec.containment is Containment.NAMESPACE and "namespace" not in self._containment
+        return f"{self._containment}+namespace" if is_more else self._containment
 
     def script_for(self, life: Life) -> Script:
         """What an incarnation does: what was said of the next one, of all, or what its command does."""
@@ -58,9 +68,15 @@ class Book:
         script = self._scripting(life.key, life.spec) if self._scripting else None
         return script_of(life) if script is None else script
 
+    def end_kept(self) -> None:
+        """Strays that were kept end with the launcher, if it reaches more than groups."""
+        for process in self.processes if self._containment != "group" else ():
+            process.family.end()
+
     def enter(self, process: FakeProcess) -> None:
         """Note that *process* was launched."""
         self.processes.append(process)
         self.newest[process.key.path] = process
         self.running[process.key] = process
         process.when_gone(lambda: self.running.pop(process.key))
+        process.serve_with(self.sockets)

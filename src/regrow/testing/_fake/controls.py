@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import trio
 
 from regrow._specs.child import Stdin
-from regrow._specs.protocol import Evidence, Sample, Stuck
+from regrow._specs.protocol import Evidence, Sample
 from regrow._specs.signals import signal_number
 from regrow._specs.stop import KILL, CloseStdin, Run, Signal, Step, Stop, To
 from regrow.testing._fake.process import FakeProcess
@@ -26,6 +26,7 @@ class FakeControls:
         self._kills_at: float | None = None  # when it kills, or did; None: there was no ladder yet
         self._settled = trio.Event()  # set when the process is gone or stuck
         process.when_gone(self._settle)
+        process.when_stuck(self._settle)
 
     async def stop(self, ladder: Stop) -> None:
         """See `RunningProcess.stop`. The ladder begins before this waits, even in a scope that is cancelled."""
@@ -43,7 +44,7 @@ class FakeControls:
         if self._timer is not None:
             self._timer.cancel()
         self._stop, self._steps, self._kills_at = ladder, iter(ladder.steps), kills_at
-        self._process.is_asked = True
+        self._process.is_asked = not self._process.has_died
         self._process.resume()  # what is held still hears nothing
         self._go_down()
 
@@ -51,7 +52,7 @@ class FakeControls:
         """See `RunningProcess.signal`."""
         if signal_number(name) is None:
             raise OSError(errno.EINVAL, f"fake: {name} is not a signal of this system")
-        self._process.receive(name)
+        self._process.hear(name, to)
 
     def pause(self) -> None:
         """See `RunningProcess.pause`."""
@@ -100,15 +101,14 @@ class FakeControls:
     def _take(self, step: Step) -> None:
         match step:
             case Signal():
-                self._process.receive(step.signal)
+                self._process.hear(step.signal, self._stop.to)
             case Run():
                 self._process.run(step.command)
             case CloseStdin():
                 self._process.end_input()
 
     def _call_it_stuck(self) -> None:
-        self._process.tell(Stuck(self._stop.kill_wait))
-        self._settle()
+        self._process.get_stuck(self._stop.kill_wait)
 
     def _settle(self) -> None:
         self._settled.set()

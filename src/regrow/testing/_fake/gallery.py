@@ -7,31 +7,14 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import attrs
-
-from regrow._specs.child import ChildSpec, Stdin
-from regrow._specs.protocol import Key, NotLaunched, Refusal
+from regrow._specs.child import Stdin
+from regrow._specs.exit import Usage
+from regrow._specs.facts import NotLaunched, Refusal
 from regrow._specs.readiness import TcpPort
 from regrow.testing import children
+from regrow.testing._fake.family import Descendant
+from regrow.testing._fake.life import Life
 from regrow.testing._fake.script import Script
-
-
-@attrs.frozen
-class Life:
-    """What a fake can know before it begins to run."""
-
-    key: Key
-    spec: ChildSpec
-    pid: int
-    asked_at: float
-    """When its start was asked for: its `start_timeout` counts from then."""
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What its process would see."""
-        inherited = dict(os.environ) if self.spec.inherit_env else {}
-        own = {"REGROW_PATH": self.key.path, "REGROW_INCARNATION": str(self.key.incarnation)}
-        return inherited | dict(self.spec.env) | own
 
 
 def script_of(life: Life) -> Script:
@@ -86,9 +69,21 @@ def _reads_stdin(life: Life) -> Script:
     return Script(echoes=True, exit_after=None if has_input else 0.0)
 
 
-def _leaves_group_member(life: Life, stays: str) -> Script:
+def _leaves(life: Life, kind: str, stays: str, lasts: str) -> Script:
+    member = Descendant(in_group=kind == "group", lasts=float(lasts), ignores="SIGTERM")
     exit_after = None if int(stays) else 0.0
-    return Script(strays=1, stdout=f"member {member_of(life.pid)}\n", exit_after=exit_after)
+    return Script(descendants=[member], stdout=f"member {life.pid + 1}\n", exit_after=exit_after)
+
+
+def _leaves_when_terminated(life: Life) -> Script:
+    member = Descendant(in_group=False, born_on="SIGTERM")
+    return Script(descendants=[member], stdout="armed\n", stop_takes=0.0, farewell=f"member {life.pid + 1}\n")
+
+
+def _tells_signals(_: Life, *names: str) -> Script:
+    group = Descendant(ignores=names, hears="group")
+    session = Descendant(in_group=False, ignores=names, hears="session")
+    return Script(descendants=[group, session], ignores=names, hears="main", stdout="armed\n")
 
 
 def _crashes_sometimes(life: Life, chance: str, every: str, code: str, seed: str) -> Script:
@@ -103,9 +98,32 @@ def _prints_environment(life: Life, *names: str) -> Script:
     return Script(stdout="".join(lines), exit_after=0.0)
 
 
-def member_of(pid: int) -> int:
-    """The number of the one descendant that the fake *pid* may have."""
-    return pid + 1
+def _works(_: Life, seconds: str) -> Script:
+    return Script(exit_after=float(seconds), usage=Usage(user=float(seconds)))
+
+
+def _serves_sockets(life: Life) -> Script:
+    said = ["pid", "right", "names", life.environment["LISTEN_FDNAMES"], "at", *life.addresses]
+    return Script(stdout=f"{' '.join(said)}\n", serves=life.environment["REGROW_INCARNATION"].encode())
+
+
+def _describes_itself(life: Life, *words: str) -> Script:
+    return Script(stdout="".join(f"{word}={life.describe(word)}\n" for word in words), exit_after=0.0)
+
+
+def _writes_to(life: Life, number: str, text: str) -> Script:
+    ours = life.spec.fds[int(number)]
+    os.write(ours if isinstance(ours, int) else ours.fileno(), text.encode())
+    return Script(exit_after=0.0)
+
+
+def _shows_signals(_: Life) -> Script:
+    return Script(stdout=f"SigBlk:\t{0:016x}\nSigIgn:\t{0:016x}\n", exit_after=0.0)
+
+
+def _shows_user(life: Life) -> Script:
+    groups = " ".join(map(str, life.spec.extra_groups or ()))
+    return Script(stdout=f"user={life.spec.user} group={life.spec.group} extra_groups={groups}\n", exit_after=0.0)
 
 
 _PROGRAMS: dict[str, Callable[..., Script]] = {
@@ -119,7 +137,15 @@ _PROGRAMS: dict[str, Callable[..., Script]] = {
     "listens": _listens,
     "reads_stdin": _reads_stdin,
     "holds_output": lambda _, seconds: Script(exit_after=0.0),
-    "leaves_group_member": _leaves_group_member,
+    "leaves": _leaves,
+    "leaves_when_terminated": _leaves_when_terminated,
+    "tells_signals": _tells_signals,
+    "works": _works,
+    "serves_sockets": _serves_sockets,
+    "describes_itself": _describes_itself,
+    "writes_to": _writes_to,
+    "grep": _shows_signals,
+    "sh": _shows_user,
     "crashes_sometimes": _crashes_sometimes,
     "prints_environment": _prints_environment,
     "sends": lambda _, signal: Script(exit_after=0.0),

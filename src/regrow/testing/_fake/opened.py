@@ -11,7 +11,7 @@ from regrow._specs.protocol import Key, Lost, NotLaunched, Refusal, Report, Runn
 from regrow._specs.stop import Stop
 from regrow.testing._fake.book import Book
 from regrow.testing._fake.controls import FakeControls
-from regrow.testing._fake.gallery import Life
+from regrow.testing._fake.life import Life
 from regrow.testing._fake.process import FakeProcess
 from regrow.testing._fake.script import Script
 from regrow.testing._fake.timers import Timers
@@ -66,6 +66,7 @@ class OpenFake:
 
     def forget(self, tree: str, path: str) -> None:
         """See `OpenLauncher.forget`."""
+        self._book.sockets.forget(tree, path)
 
     async def run(self) -> None:
         """Let time pass, until it is closed."""
@@ -82,6 +83,8 @@ class OpenFake:
         for process, controls in left:
             await controls.stop(_kill(process))
             process.vanish(Lost("still there after the kill when its launcher was closed", "fake launcher"))
+        self._book.end_kept()
+        self._book.sockets.close()
         self._scope.cancel()
         await self._has_finished.wait()
 

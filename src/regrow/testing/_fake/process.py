@@ -33,6 +33,26 @@ class FakeProcess(Body):
         return isinstance(self.readiness, Ready)
 
     @property
+    def containment(self) -> str:
+        """The layer that keeps its process tree in one place."""
+        return self.life.containment
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its program would see, `LISTEN_FDS` and its neighbours included."""
+        return self.life.environment
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where its sockets listen, ports filled in."""
+        return self.life.addresses
+
+    @property
+    def descendants(self) -> list[int]:
+        """The pids of those that are alive; also when it is gone, and they were kept."""
+        return list(self.family.alive)
+
+    @property
     def stdin(self) -> bytes:
         """All that was written to it."""
         return bytes(self._input)
@@ -46,6 +66,10 @@ class FakeProcess(Body):
         """Be ended by a signal from elsewhere, even if it ignores that, even if it is unkillable."""
         self._must_run("die")
         self.finish(signal=to_signal(signal))
+
+    def let_go(self) -> None:
+        """Have nothing left: all descendants end, also those that cannot be killed."""
+        self.family.end()
 
     def lose(self, loss: str, why: str = "fake: lost") -> None:
         """Be lost, together with all that are lost with the same *loss*."""
@@ -73,5 +97,6 @@ class FakeProcess(Body):
             raise InvalidStateError(str(self.key), operation, f"settled ({self.readiness})")
 
     def _must_run(self, operation: str) -> None:
-        if self.end is not None:
-            raise InvalidStateError(str(self.key), operation, f"gone ({self.end})")
+        if self.has_died:
+            state = f"gone ({self.end})" if self.end else "dead, and its strays are not"
+            raise InvalidStateError(str(self.key), operation, state)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import attrs
 
-from regrow._specs.protocol import NotLaunched
+from regrow._specs.exit import Usage
+from regrow._specs.facts import NotLaunched
 from regrow._specs.signals import to_signals
+from regrow.testing._fake.family import Descendant
 
 
 def _to_bytes(value: str | bytes) -> bytes:
@@ -42,13 +44,22 @@ class Script:
     """The signal that ends it after `exit_after`, instead of the exit code."""
 
     strays: int = 0
-    """How many descendants outlive it."""
+    """How many descendants outlive it, and can be ended."""
+
+    descendants: tuple[Descendant, ...] = attrs.field(default=(), converter=tuple[Descendant, ...])
+    """Others that it has."""
 
     ignores: frozenset[str] = attrs.field(default=frozenset(), converter=to_signals)
     """Signals that do nothing to it: `"SIGTERM"`, or several."""
 
+    hears: str = ""
+    """What it prints when it hears a signal that it ignores, before the name of that."""
+
     stop_takes: float | None = None
     """From SIGTERM until it exits with `exit_code`; `None`: it dies of SIGTERM at once."""
+
+    farewell: str = ""
+    """What it prints at SIGTERM, if that is what `stop_takes` is about."""
 
     unkillable: bool = False
     """Whether even SIGKILL does nothing: it becomes stuck."""
@@ -61,6 +72,12 @@ class Script:
 
     prints_after: float = 0.0
     """From its launch until it prints."""
+
+    serves: bytes | None = None
+    """What it answers to who connects to one of the sockets of its spec; `None`: it accepts nobody."""
+
+    usage: Usage = Usage()
+    """What it has used when it exits."""
 
     echoes: bool = False
     """Whether it prints what it reads, and exits with `exit_code` at the end of its input."""

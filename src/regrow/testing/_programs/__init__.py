@@ -1,0 +1,1 @@
+"""The programs of `regrow.testing.children`. They are executed; nothing here imports anything of regrow."""
