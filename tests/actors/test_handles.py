@@ -89,7 +89,7 @@ async def test_the_status_is_one_snapshot_of_the_whole_tree(autojump_clock):
         assert status["inner"].last_exit.reason == "gave_up"
         assert (status.restarts_left, status.restarts_in_window) == (8, (0.0,))
         assert status["inner/x"].pid == tree.launcher.newest("inner/x").pid
-        assert status["a"].containment == "fake"
+        assert status["a"].containment == "guardian"
         with pytest.raises(KeyError):
             status["a/b"]
         with pytest.raises(KeyError):

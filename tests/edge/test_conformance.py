@@ -1,5 +1,7 @@
 """Fake and real launchers keep the same promises."""
 
+from contextlib import suppress
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -16,25 +18,39 @@ each_promise = pytest.mark.parametrize("check", LAUNCHER_CHECKS, ids=lambda chec
 class Fakes:
     """Makes fakes, and knows of all of them what is alive."""
 
-    def __init__(self, launch_takes=0.0):
+    def __init__(self, launch_takes=0.0, containment="guardian"):
         self._launch_takes = launch_takes
+        self._containment = containment
         self._made = []
 
     def make(self):
-        launcher = FakeLauncher()
+        launcher = FakeLauncher(containment=self._containment)
         launcher.launch_takes = self._launch_takes
         self._made.append(launcher)
         return launcher
 
     @property
     def conditions(self):
-        return Conditions(is_alive=lambda pid: any(launcher.is_alive(pid) for launcher in self._made))
+        return Conditions(is_alive=self._is_alive, is_there=self._is_alive, ask=self._ask)
+
+    def _is_alive(self, pid):
+        return any(launcher.is_alive(pid) for launcher in self._made)
+
+    async def _ask(self, address):
+        for launcher in self._made:
+            with suppress(ConnectionRefusedError):
+                return await launcher.ask(address)
+        raise ConnectionRefusedError(address)
 
 
 @each_promise
-@pytest.mark.parametrize("launch_takes", [0.0, 0.005], ids=["at_once", "slow"])
-async def test_a_fake_launcher_keeps_its_promise(check, launch_takes, autojump_clock):
-    fakes = Fakes(launch_takes)
+@pytest.mark.parametrize(
+    ("launch_takes", "containment"),
+    [(0.0, "guardian"), (0.005, "guardian+cgroup"), (0.0, "group")],
+    ids=["at_once", "slow", "group"],
+)
+async def test_a_fake_launcher_keeps_its_promise(check, launch_takes, containment, autojump_clock):
+    fakes = Fakes(launch_takes, containment)
     await run_check(check, fakes.make, fakes.conditions)
 
 

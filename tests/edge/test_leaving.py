@@ -312,4 +312,4 @@ def test_on_windows_it_says_that_it_comes_later(monkeypatch):
 
 def test_it_names_its_containment_and_can_do_everything():
     assert LocalLauncher().containment == "guardian"
-    assert list(LocalLauncher().check(None)) == []
+    assert list(LocalLauncher().check(ChildSpec(name="w", command=SLEEPS))) == []

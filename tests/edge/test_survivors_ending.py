@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.edge.recorder import PATIENCE, SLEEPS, is_alive, until
 from regrow._edge.survivors import ending
 from regrow._edge.survivors.book import Book
 from regrow._edge.survivors.folder import Folder
-from regrow._edge.survivors.identity import control_groups, here, look
+from regrow._edge.survivors.identity import control_groups, environment, here, look
 from regrow._edge.survivors.kinship import is_below
 from regrow._edge.survivors.record import Entry, Leaf, Owner
 from regrow._edge.survivors.remembering import remembering
@@ -70,6 +71,10 @@ KINDS = {
 """How many it tells of that go on for ever, and what it does."""
 
 
+FORGED = uuid.uuid4().hex
+"""The token of an owner that there never was."""
+
+
 @pytest.fixture
 def state(tmp_path):
     return tmp_path / "state"
@@ -91,20 +96,22 @@ def leave(state: Path, script: str, count: int, is_noted="noted") -> set[int]:
 def stranger(*, env=None, **settings) -> Iterator[int]:
     """A process that nobody may touch."""
     with subprocess.Popen(SLEEPS, env=env, **settings) as process:
-        yield process.pid
-        assert process.poll() is None, "a stranger was ended"
-        assert psutil.Process(process.pid).status() != psutil.STATUS_STOPPED
-        process.kill()
+        try:
+            yield process.pid
+            assert process.poll() is None, "a stranger was ended"
+            assert psutil.Process(process.pid).status() != psutil.STATUS_STOPPED
+        finally:
+            process.kill()
 
 
 def forge(state: Path, *entries: Entry, **owner: object) -> None:
     """Leave a list that says this."""
     folder = Folder(str(state))
-    forged = Owner(place=here(), pid=1, start=1, since="", token="forged", groups=control_groups())
+    forged = Owner(place=here(), pid=1, start=1, since="", token=FORGED, groups=control_groups())
     book = Book(folder, attrs.evolve(forged, **owner))
     for entry in entries:
         book.note(entry)
-    book.close()
+    os.close(book._fd)  # as a kill does; its own end would remove a list that nobody is on
     folder.close()
 
 
@@ -217,7 +224,7 @@ async def test_a_number_that_is_another_s_by_now_is_left_alone(state, with_pidfd
 
 
 async def test_another_boot_and_another_pid_namespace_are_another_world(state):
-    with stranger(env={"REGROW_STATE": "forged"}, start_new_session=True) as pid:
+    with stranger(env={"REGROW_STATE": FORGED}, start_new_session=True) as pid:
         for change in ({"boot": "another"}, {"namespace": "pid:[1]"}):
             elsewhere = attrs.evolve(here(), **change)
             forge(state, entry_of(pid, place=elsewhere), place=elsewhere)
@@ -236,27 +243,27 @@ async def test_the_number_of_a_group_proves_nothing_if_its_leader_is_another_now
 
 
 async def test_a_service_that_was_given_our_environment_is_not_ours(state):
-    with stranger(env={"REGROW_STATE": "forged"}) as pid:
+    with stranger(env={"REGROW_STATE": FORGED}) as pid:
         forge(state, groups="0::/some.slice/owner.service\n")
         assert await end(state) == []
         assert is_alive(pid)
 
 
 async def test_another_owner_s_token_proves_nothing(state):
-    with stranger(env={"REGROW_STATE": "above:other", "OTHER": "forged"}):
+    with stranger(env={"REGROW_STATE": "above:other", "OTHER": FORGED}):
         forge(state)
         assert await end(state) == []
 
 
 async def test_a_child_of_ours_with_that_token_is_of_now(state):
-    with stranger(env={"REGROW_STATE": "forged"}):
+    with stranger(env={"REGROW_STATE": FORGED}):
         forge(state)
         assert await end(state) == []
 
 
 async def test_a_token_between_others_is_enough(state):
-    orphan = orphaned(["env", "-i", "REGROW_STATE=above:forged:below", *SLEEPS])
-    await until(lambda: look(orphan).command == "sleep")
+    orphan = orphaned(["env", f"REGROW_STATE=above:{FORGED}:below", *SLEEPS])
+    await until(lambda: environment(orphan).get("REGROW_STATE"))
     forge(state)
     assert await end(state) == [orphan]
 
@@ -349,7 +356,7 @@ def group(tmp_path):
 
 
 def inside(group: Path) -> int:
-    pid = orphaned(["sh", "-c", f"echo $$ > {group}/cgroup.procs; exec env -i setsid sleep 1000"])
+    pid = orphaned(["sh", "-c", f"echo $$ > {group}/cgroup.procs; exec setsid sleep 1000"])
     deadline = time.monotonic() + PATIENCE
     while str(pid) not in (group / "cgroup.procs").read_text().split() or look(pid).command != "sleep":
         assert time.monotonic() < deadline

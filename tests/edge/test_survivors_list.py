@@ -67,8 +67,10 @@ def folder(state):
 def running(path="a"):
     """A process that can be noted."""
     with subprocess.Popen(SLEEPS, start_new_session=True) as process:
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def entries(state):
@@ -227,8 +229,10 @@ def holder(state, program=HOLDER):
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"held\n"
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 async def test_another_process_that_lives_is_named(state):

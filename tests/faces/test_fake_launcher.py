@@ -8,6 +8,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from regrow._specs.child import ChildSpec
+from regrow._specs.exit import Usage
 from regrow._specs.protocol import (
     Exited,
     Key,
@@ -32,6 +33,10 @@ NO_ROOM = NotLaunched(refusal=Refusal.CAPACITY, why="no room")
 
 def spec(command=("server",), **fields):
     return ChildSpec(name="w", command=command, **fields)
+
+
+def exited(**facts):
+    return Exited(**facts, usage=Usage())
 
 
 class Starter:
@@ -83,10 +88,10 @@ async def test_a_fake_runs_until_it_is_told_otherwise(launcher, start, autojump_
     process.print("hello\n")
     process.exit(3)
     assert start.facts == [
-        Launched(process.pid),
+        Launched(process.pid, "guardian"),
         Ready(),
         Output(Stream.STDOUT, b"hello\n"),
-        Exited(code=3),
+        exited(code=3),
     ]
 
 
@@ -94,7 +99,7 @@ async def test_a_fake_that_is_gone_cannot_be_told_anything(launcher, start, auto
     await start()
     process = launcher.newest("w")
     process.die_of("KILL")
-    assert start.facts[-1] == Exited(signal="SIGKILL")
+    assert start.facts[-1] == exited(signal="SIGKILL")
     for order in (process.exit, process.become_ready, lambda: process.print("x"), lambda: process.lose("m")):
         with pytest.raises(InvalidStateError, match="gone"):
             order()
@@ -144,7 +149,7 @@ async def test_a_plan_says_what_the_next_incarnations_do(launcher, start, autoju
     launcher.plan("w", Script(exit_after=5.0, exit_code=1), Script(ready_after=2.0, stdout="up\n"))
     await start()
     await trio.sleep(5.1)
-    assert start.facts[-1] == Exited(code=1)
+    assert start.facts[-1] == exited(code=1)
     await start(ready=TcpPort(80))
     assert start.facts[-1] == Output(Stream.STDOUT, b"up\n")
     await trio.sleep(2.1)
@@ -159,9 +164,9 @@ async def test_a_function_can_say_what_every_incarnation_does(autojump_clock):
     async with launcher.open() as opened:
         start = Starter(opened)
         await start("a")
-        assert start.facts[-1] == Exited(signal="SIGSEGV")
+        assert start.facts[-1] == exited(signal="SIGSEGV")
         await start("b", command=children.exits(4))
-        assert start.facts[-1] == Exited(code=4)
+        assert start.facts[-1] == exited(code=4)
 
 
 async def test_an_exit_at_once_comes_before_the_answer_and_a_later_one_after_it(launcher, start, autojump_clock):
@@ -179,7 +184,7 @@ async def test_starts_can_be_refused_a_number_of_times(launcher, start, autojump
     assert await start() == NO_ROOM
     assert start.facts == []
     await start()
-    assert start.facts[-1] == Exited(code=7)  # its plan has waited
+    assert start.facts[-1] == exited(code=7)  # its plan has waited
 
 
 async def test_a_script_can_refuse_after_a_while(launcher, start, autojump_clock):
@@ -236,7 +241,7 @@ async def test_what_ignores_a_stop_is_killed_after_its_grace(launcher, start, au
     await controls.stop(Stop(grace=60))
     assert trio.current_time() - began == 60
     assert process.signals == ["SIGTERM", "SIGKILL"]
-    assert start.facts[-1] == Exited(signal="SIGKILL", asked=True, killed=True)
+    assert start.facts[-1] == exited(signal="SIGKILL", asked=True, killed=True)
 
 
 async def test_what_stops_slowly_takes_that_long(launcher, start, autojump_clock):
@@ -245,7 +250,7 @@ async def test_what_stops_slowly_takes_that_long(launcher, start, autojump_clock
     began = trio.current_time()
     await controls.stop(Stop(grace=60))
     assert trio.current_time() - began == 4.0
-    assert start.facts[-1] == Exited(code=0, asked=True)
+    assert start.facts[-1] == exited(code=0, asked=True)
 
 
 async def test_what_is_unkillable_becomes_stuck_and_may_end_later(launcher, start, autojump_clock):
@@ -261,7 +266,7 @@ async def test_what_is_unkillable_becomes_stuck_and_may_end_later(launcher, star
     assert trio.current_time() - began == 5.0
     process.unkillable = False
     await controls.stop(KILL)
-    assert start.facts[-2:] == [Stuck(5.0), Exited(signal="SIGKILL", asked=True, killed=True)]
+    assert start.facts[-2:] == [Stuck(5.0), exited(signal="SIGKILL", asked=True, killed=True)]
 
 
 @pytest.mark.parametrize("is_cancelled", [False, True])
@@ -283,7 +288,7 @@ async def test_a_stop_command_is_noted_and_need_not_help(launcher, start, autoju
     controls = await start()
     await controls.stop(Stop(steps=(Run(["nginx", "-s", "quit"], wait=2.0),)))
     assert launcher.newest("w").commands == [("nginx", "-s", "quit")]
-    assert start.facts[-1] == Exited(signal="SIGKILL", asked=True, killed=True)
+    assert start.facts[-1] == exited(signal="SIGKILL", asked=True, killed=True)
 
 
 async def test_input_is_noted(launcher, start, autojump_clock):
@@ -304,7 +309,7 @@ async def test_the_answers_of_a_fake_can_be_laid_down(launcher, start, autojump_
     assert (await controls.evidence()).state == "sleeping"
     assert list(launcher.check(spec())) == []
     assert list(FakeLauncher(problems=lambda spec: [f"{spec.name} is odd"]).check(spec())) == ["w is odd"]
-    assert launcher.containment == "fake"
+    assert launcher.containment == "guardian"
 
 
 async def test_a_launcher_can_be_opened_again_and_remembers(launcher, autojump_clock):
@@ -329,7 +334,7 @@ async def test_a_chance_of_crashing_is_the_same_for_the_same_seed(launcher, star
     after = children.crash_after(0.1, 1.0, 42, "w", 1)
     began = trio.current_time()
     await start(command=children.crashes_sometimes(0.1, 1.0, 9, 42))
-    assert await start.next_fact() == Exited(code=9)
+    assert await start.next_fact() == exited(code=9)
     assert trio.current_time() - began == after
 
 

@@ -28,6 +28,47 @@ def test_many_strings_travel_in_memory():
     assert request.memory.endswith(b"x\0")
 
 
+def words(data: bytes, width: int) -> list[int]:
+    return [int.from_bytes(data[at : at + width], "little") for at in range(0, len(data), width)]
+
+
+def test_settings_come_before_the_strings():
+    settings = {
+        "rlimits": [(7, 10, 2**64 - 1)],
+        "affinity": [0, 65],
+        "user": 5,
+        "group": 6,
+        "groups": [8],
+        "io_priority": 9,
+    }
+    message = wire.start(wanted(**settings)).message
+    assert words(message[16:20], 4) == [len(message) - len(b"\0/bin/x\0x\0")] == [64 + 24 + 24 + 16 + 8]
+    assert words(message[64:88], 4) == [5, 6, 9, 1, 2, 1]
+    assert words(message[88:136], 8) == [7, 10, 2**64 - 1, 1, 2, 8]
+    assert message[136:].split(b"\0") == [b"", b"/bin/x", b"x", b""]
+
+
+@pytest.mark.parametrize(
+    ("option", "bit"),
+    [
+        ({"no_new_privs": True}, 1),
+        ({"listen_pid": True}, 4),
+        ({"umask": 0}, 8),
+        ({"nice": 0}, 16),
+        ({"user": 0}, 32),
+        ({"group": 0}, 64),
+        ({"groups": []}, 128),
+        ({"io_priority": 0}, 256),
+        ({"terminal": True}, 512),
+        ({"namespace": True}, 1024),
+        ({"cgroup": True}, 2048),
+    ],
+)
+def test_a_zero_is_not_nothing(option, bit):
+    assert words(wire.start(wanted(**option)).message[20:24], 4) == [bit]
+    assert words(wire.start(wanted()).message[20:24], 4) == [0]
+
+
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
@@ -36,6 +77,7 @@ def test_many_strings_travel_in_memory():
         ({"arguments": [b"a\0b"]}, "null byte"),
         ({"descriptors": 251}, "at most 250"),
         ({"id": 0}, "must be > 0"),
+        ({"groups": range(10_000)}, "too many groups"),
     ],
 )
 def test_what_cannot_be_sent_is_refused(wrong, why):

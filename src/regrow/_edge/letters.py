@@ -30,10 +30,12 @@ def to_wire(order: Order, child: int, descriptors: int, identity: Identity | Non
     Raises:
         OSError: our own working directory is gone.
     """
+    environment, variables = order.env.words()
     return wire.Start(
         id=child,
         arguments=order.command,
-        environment=[b"%b=%b" % variable for variable in order.env.items()],
+        environment=environment,
+        variables=variables,
         candidates=candidates(order),
         directory=_directory(order),
         descriptors=descriptors,

@@ -14,6 +14,7 @@ from regrow._specs.protocol import OpenLauncher
 from regrow.exceptions import PlatformNotSupportedError
 
 if sys.platform != "win32":
+    from regrow._edge.abilities import missing
     from regrow._edge.hatching import guardians
     from regrow._edge.opened import opened
 
@@ -30,8 +31,10 @@ class LocalLauncher:
         return "guardian" if sys.platform != "win32" and guardians(self.tuning) else "group"
 
     def check(self, spec: ChildSpec) -> Iterable[str]:
-        """What of *spec* it can never do: nothing."""
-        return ()
+        """What of *spec* this machine cannot do."""
+        if sys.platform == "win32":
+            return ()
+        return missing(spec, is_guarded=bool(guardians(self.tuning)))
 
     def open(self) -> AbstractAsyncContextManager[OpenLauncher]:
         """Make it ready. Leaving the block ends every process that it started, also when cancelled.

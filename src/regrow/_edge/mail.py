@@ -38,7 +38,7 @@ class Message:
 
 
 class Letter(Protocol):
-    """Something to tell the nest when its turn has come. Exactly one of `sent`, `lost` and `failed` is called in the end."""
+    """Something to tell the nest when its turn has come. One of `sent`, `lost` and `failed` is called in the end."""
 
     def write(self) -> Message | None:
         """What to send; `None`: nothing after all, and it is done with. Called again if there was no room."""

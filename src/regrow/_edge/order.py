@@ -11,12 +11,12 @@ import fcntl
 import os
 import struct
 import termios
-from collections.abc import Mapping
 from typing import Literal
 
 import attrs
 
 from regrow._edge import refusals
+from regrow._edge.environment import Environment
 from regrow._edge.setup import PLAIN, Setup
 from regrow._specs.protocol import Key
 
@@ -30,7 +30,7 @@ class Order:
     """What to spawn."""
 
     command: tuple[bytes, ...]
-    env: Mapping[bytes, bytes]
+    env: Environment
     cwd: str | None = None
 
     has_stdin: bool = False

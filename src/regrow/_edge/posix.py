@@ -167,7 +167,7 @@ class Process:
         """Start a command that helps to stop it."""
         errand = Errand(self._tools.form, self._errand_over)
         self._errands += (errand,)
-        errand.begin(self._request.errand(command, self._hold.pid))
+        errand.begin(self._request.errand(command, self._hold.pid, self._tools.environments))
         return errand
 
     def get_stuck(self, waited: float) -> None:

@@ -10,8 +10,8 @@ assert sys.platform != "win32"
 import errno
 import os
 import resource
-from collections.abc import Mapping
 
+from regrow._edge.environment import Environment
 from regrow._specs.protocol import NotLaunched, Refusal
 
 _CAPACITY = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
@@ -25,7 +25,7 @@ class RefusedError(Exception):
         self.answer = answer
 
 
-def find_program(program: str, env: Mapping[bytes, bytes], cwd: str | None) -> str:
+def find_program(program: str, env: Environment, cwd: str | None) -> str:
     """Where *program* is, looked up as `execvp` in the child would: in its own `PATH`, unless there is a slash in it.
 
     Raises:
@@ -33,7 +33,7 @@ def find_program(program: str, env: Mapping[bytes, bytes], cwd: str | None) -> s
     """
     if os.sep in program:
         return program
-    path = os.fsdecode(env.get(b"PATH", os.defpath))
+    path = os.fsdecode(env.get(b"PATH", os.fsencode(os.defpath)))
     is_there = False
     for entry in path.split(os.pathsep):
         candidate = os.path.join(entry or os.curdir, program)

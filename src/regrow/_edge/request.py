@@ -9,10 +9,10 @@ assert sys.platform != "win32"
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 
 import attrs
 
+from regrow._edge.environment import Environment, Environments
 from regrow._edge.order import Order
 from regrow._edge.setup import PLAIN, Setup, for_errand, is_plain, setup_of
 from regrow._specs.child import ChildSpec, Stdin
@@ -29,11 +29,11 @@ class Request:
     since: float
     """When it was asked for, on the run's clock."""
 
-    def order(self) -> Order:
+    def order(self, environments: Environments) -> Order:
         """How to spawn it."""
         return Order(
             command=tuple(map(os.fsencode, self.spec.command)),
-            env=self._environment(),
+            env=self._environment(environments),
             cwd=self.spec.cwd,
             has_stdin=self.spec.stdin is Stdin.PIPE,
             has_output=True,
@@ -47,29 +47,22 @@ class Request:
     def _setup(self) -> Setup:
         return PLAIN if is_plain(self.spec) else setup_of(self.spec)
 
-    def errand(self, command: Sequence[str], pid: int) -> Order:
+    def errand(self, command: Sequence[str], pid: int, environments: Environments) -> Order:
         """How to spawn a command that helps to stop it."""
+        env = self._environment(environments)
         return Order(
             command=tuple(map(os.fsencode, command)),
-            env={**self._environment(), b"REGROW_PID": b"%d" % pid},
+            env=Environment(env.inherited, {**env.own, b"REGROW_PID": b"%d" % pid}),
             cwd=self.spec.cwd,
             setup=for_errand(self._setup()),
         )
 
-    def _environment(self) -> dict[bytes, bytes]:
-        ours = _our_environment() if self.spec.inherit_env else {}
-        for name, value in self.spec.env.items():
-            ours[os.fsencode(name)] = os.fsencode(value)
-        ours[b"REGROW_PATH"] = os.fsencode(self.key.path)
-        ours[b"REGROW_INCARNATION"] = b"%d" % self.key.incarnation
+    def _environment(self, environments: Environments) -> Environment:
+        own = {os.fsencode(name): os.fsencode(value) for name, value in self.spec.env.items()}
+        own[b"REGROW_PATH"] = os.fsencode(self.key.path)
+        own[b"REGROW_INCARNATION"] = b"%d" % self.key.incarnation
         if self.spec.sockets:
             names = (socket.name or "unknown" for socket in self.spec.sockets)
-            ours[b"LISTEN_FDS"] = b"%d" % len(self.spec.sockets)
-            ours[b"LISTEN_FDNAMES"] = os.fsencode(":".join(names))
-        return ours
-
-
-def _our_environment() -> dict[bytes, bytes]:
-    while True:
-        with suppress(KeyError):  # another thread has just removed a variable
-            return dict(os.environb)
+            own[b"LISTEN_FDS"] = b"%d" % len(self.spec.sockets)
+            own[b"LISTEN_FDNAMES"] = os.fsencode(":".join(names))
+        return environments.make(own, inherit=self.spec.inherit_env)

@@ -84,7 +84,7 @@ def is_plain(spec: ChildSpec) -> bool:
 
 
 def _wishes(spec: ChildSpec) -> tuple[object, ...]:
-    return tuple(getattr(spec, name) for name in _WISHES) + (spec.containment is Containment.NAMESPACE,)
+    return (spec.containment is Containment.NAMESPACE, *(getattr(spec, name) for name in _WISHES))
 
 
 _WISHES = tuple(field.name for field in attrs.fields(Settings))

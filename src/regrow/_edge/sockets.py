@@ -86,14 +86,14 @@ def open_sockets(wanted: Sequence[ListenSocket]) -> Opened:
         RefusedError: one cannot be opened.
     """
     opened: Opened = {}
-    try:
-        for one in wanted:
+    for one in wanted:
+        try:
             opened[one] = _open(one)
-    except OSError as error:
-        for listening in opened.values():
-            listening.close()
-        why = f"socket {one.address} cannot be opened: {error.strerror or error}"
-        raise RefusedError(NotLaunched(refusal=Refusal.PROGRAM, why=why, errno=error.errno)) from error
+        except OSError as error:
+            for listening in opened.values():
+                listening.close()
+            why = f"socket {one.address} cannot be opened: {error.strerror or error}"
+            raise RefusedError(NotLaunched(refusal=Refusal.PROGRAM, why=why, errno=error.errno)) from error
     return opened
 
 

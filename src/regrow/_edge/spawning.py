@@ -62,7 +62,7 @@ def _spawn(order: Order, fds: Descriptors, *, with_pidfd: bool) -> Child:
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            env=order.env,
+            env=order.env.to_dict(),
             cwd=order.cwd,
             start_new_session=True,
         )

@@ -64,7 +64,7 @@ class Start:
         if self.is_revoked:
             return NotLaunched(refusal=Refusal.REVOKED, why=f"{self.key} was revoked")
         try:
-            return self._request.order()
+            return self._request.order(self._tools.environments)
         except (ValueError, MemoryError) as error:  # no bytes stand for a word of it
             return refusals.explain(error, self._request.spec.command[0], self._request.spec.cwd)
 

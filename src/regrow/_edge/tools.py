@@ -13,6 +13,7 @@ from typing import TypeVar, TypeVarTuple, Unpack
 
 import trio
 
+from regrow._edge.environment import Environments
 from regrow._edge.grouped import GroupForm
 from regrow._edge.handle import has_pidfd
 from regrow._edge.hatching import guardians
@@ -46,6 +47,7 @@ class Tools:
         self.deaths = Deaths(self.reactor)
         self.strays = Strays()
         self.sockets = Sockets()
+        self.environments = Environments()
         self.spawner = Spawner()
         self.outlets = Outlets(tuning, self.start_soon)
         self._group = GroupForm(self.spawner, self.deaths, self.strays, with_pidfd=self.with_pidfd)

@@ -12,7 +12,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from regrow._specs.protocol import Launcher
-from regrow.testing._checks import leaving, readiness, revoking, running, starting, stopping
+from regrow.testing._checks import (
+    descendants,
+    leaving,
+    readiness,
+    revoking,
+    running,
+    settings,
+    sockets,
+    starting,
+    stopping,
+)
 from regrow.testing._checks.trial import Check, Conditions, Trial, open_trial, run_check
 
 __all__ = ["LAUNCHER_CHECKS", "Check", "Conditions", "Trial", "check_launcher", "open_trial", "run_check"]
@@ -23,6 +33,9 @@ LAUNCHER_CHECKS: tuple[Check, ...] = (
     *revoking.CHECKS,
     *running.CHECKS,
     *stopping.CHECKS,
+    *descendants.CHECKS,
+    *settings.CHECKS,
+    *sockets.CHECKS,
     *leaving.CHECKS,
 )
 """All checks; to have each as a test of its own, parametrize one with them and call `run_check`."""

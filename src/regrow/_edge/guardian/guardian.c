@@ -65,12 +65,13 @@
 #if defined(__x86_64__)
 enum {
     NR_read = 0, NR_write = 1, NR_close = 3, NR_mmap = 9, NR_munmap = 11, NR_rt_sigaction = 13,
-    NR_rt_sigprocmask = 14, NR_madvise = 28, NR_getpid = 39, NR_recvmsg = 47, NR_clone = 56, NR_execve = 59,
-    NR_wait4 = 61, NR_kill = 62, NR_fcntl = 72, NR_chdir = 80, NR_umask = 95, NR_getrusage = 98, NR_getppid = 110,
-    NR_setsid = 112, NR_rt_sigqueueinfo = 129, NR_setpriority = 141, NR_prctl = 157, NR_getdents64 = 217,
-    NR_clock_gettime = 228, NR_exit_group = 231, NR_waitid = 247, NR_openat = 257, NR_readlinkat = 267,
-    NR_ppoll = 271, NR_signalfd4 = 289, NR_dup3 = 292, NR_pidfd_send_signal = 424, NR_pidfd_open = 434,
-    NR_close_range = 436,
+    NR_rt_sigprocmask = 14, NR_ioctl = 16, NR_madvise = 28, NR_getpid = 39, NR_recvmsg = 47, NR_clone = 56,
+    NR_execve = 59, NR_wait4 = 61, NR_kill = 62, NR_fcntl = 72, NR_chdir = 80, NR_umask = 95, NR_getrusage = 98,
+    NR_getppid = 110, NR_setsid = 112, NR_setgroups = 116, NR_setresuid = 117, NR_setresgid = 119,
+    NR_rt_sigqueueinfo = 129, NR_setpriority = 141, NR_prctl = 157, NR_sched_setaffinity = 203, NR_getdents64 = 217,
+    NR_clock_gettime = 228, NR_exit_group = 231, NR_waitid = 247, NR_ioprio_set = 251, NR_openat = 257,
+    NR_readlinkat = 267, NR_ppoll = 271, NR_signalfd4 = 289, NR_dup3 = 292, NR_prlimit64 = 302,
+    NR_pidfd_send_signal = 424, NR_pidfd_open = 434, NR_close_range = 436,
 };
 
 static long call(long number, long a, long b, long c, long d, long e, long f) {
@@ -110,12 +111,14 @@ __asm__(".globl _start\n"
 
 #elif defined(__aarch64__)
 enum {
-    NR_dup3 = 24, NR_fcntl = 25, NR_chdir = 49, NR_openat = 56, NR_close = 57, NR_getdents64 = 61, NR_read = 63,
-    NR_write = 64, NR_ppoll = 73, NR_signalfd4 = 74, NR_readlinkat = 78, NR_exit_group = 94, NR_waitid = 95,
-    NR_clock_gettime = 113, NR_kill = 129, NR_rt_sigaction = 134, NR_rt_sigprocmask = 135, NR_rt_sigqueueinfo = 138,
-    NR_setpriority = 140, NR_setsid = 157, NR_getrusage = 165, NR_umask = 166, NR_prctl = 167, NR_getpid = 172,
-    NR_getppid = 173, NR_recvmsg = 212, NR_munmap = 215, NR_clone = 220, NR_execve = 221, NR_mmap = 222,
-    NR_madvise = 233, NR_wait4 = 260, NR_pidfd_send_signal = 424, NR_pidfd_open = 434, NR_close_range = 436,
+    NR_dup3 = 24, NR_fcntl = 25, NR_ioctl = 29, NR_ioprio_set = 30, NR_chdir = 49, NR_openat = 56, NR_close = 57,
+    NR_getdents64 = 61, NR_read = 63, NR_write = 64, NR_ppoll = 73, NR_signalfd4 = 74, NR_readlinkat = 78,
+    NR_exit_group = 94, NR_waitid = 95, NR_clock_gettime = 113, NR_sched_setaffinity = 122, NR_kill = 129,
+    NR_rt_sigaction = 134, NR_rt_sigprocmask = 135, NR_rt_sigqueueinfo = 138, NR_setpriority = 140,
+    NR_setresuid = 147, NR_setresgid = 149, NR_setsid = 157, NR_setgroups = 159, NR_getrusage = 165, NR_umask = 166,
+    NR_prctl = 167, NR_getpid = 172, NR_getppid = 173, NR_recvmsg = 212, NR_munmap = 215, NR_clone = 220,
+    NR_execve = 221, NR_mmap = 222, NR_madvise = 233, NR_wait4 = 260, NR_prlimit64 = 261,
+    NR_pidfd_send_signal = 424, NR_pidfd_open = 434, NR_close_range = 436,
 };
 
 static long call(long number, long a, long b, long c, long d, long e, long f) {
@@ -166,15 +169,16 @@ __asm__(".globl _start\n"
 #define CALL6(n, a, b, c, d, e, f) call(NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 enum { EPERM = 1, ENOENT = 2, ECHILD = 10, EAGAIN = 11, ENOMEM = 12, EACCES = 13, ENOTDIR = 20, EINVAL = 22,
-       EMFILE = 24, EPIPE = 32, EPROTO = 71 };
+       EMFILE = 24, ENOTTY = 25, EPROTO = 71 };
 enum { SIGKILL = 9, SIGUSR1 = 10, SIGCHLD = 17, SIGCONT = 18, SIGNAL_ORDER = 40, SIGNALS = 64, SI_QUEUE = -1 };
 enum { O_WRONLY = 1, O_RDWR = 2, O_NONBLOCK = 04000, O_CLOEXEC = 02000000, AT_FDCWD = -100, FD_CLOEXEC = 1 };
 enum { F_DUPFD_CLOEXEC = 1030, F_SETFD = 2, F_SETFL = 4, F_SETPIPE_SZ = 1031, CLOSE_RANGE_CLOEXEC = 4 };
 enum { PROT_READ = 1, PROT_WRITE = 2, MAP_PRIVATE = 2, MAP_ANONYMOUS = 32, MADV_DONTNEED = 4, MADV_DONTFORK = 10 };
 enum { POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, POLLNVAL = 32 };
 enum { WNOHANG = 1, WEXITED = 4, WNOWAIT = 0x01000000, P_ALL = 0, P_PID = 1, RUSAGE_CHILDREN = -1 };
-enum { PR_SET_PDEATHSIG = 1, PR_SET_NAME = 15, PR_SET_CHILD_SUBREAPER = 36, PR_SET_NO_NEW_PRIVS = 38 };
+enum { PR_SET_PDEATHSIG = 1, PR_SET_DUMPABLE = 4, PR_SET_NAME = 15, PR_SET_CHILD_SUBREAPER = 36, PR_SET_NO_NEW_PRIVS = 38 };
 enum { SIG_SETMASK = 2, CLOCK_MONOTONIC = 1, CLONE_VM = 0x100, CLONE_VFORK = 0x4000, SCM_RIGHTS = 1, SOL_SOCKET = 1 };
+enum { TIOCSCTTY = 0x540e, IOPRIO_WHO_PROCESS = 1 };
 enum { MSG_CTRUNC = 8, MSG_TRUNC = 0x20, MSG_DONTWAIT = 0x40, MSG_CMSG_CLOEXEC = 0x40000000 };
 
 struct pollfd { int fd; short events, revents; };
@@ -202,9 +206,11 @@ enum { VERSION = 1, INLINE_LIMIT = 64 * 1024, MOST_FDS = 253, STANDARD = 3 };
 enum request_kind { START = 1, SIGNAL = 2, KILL = 3, DESTROY = 4 };
 enum record_kind { HELLO = 1, LAUNCHED = 2, FAILED = 3, EXITED = 4, GONE = 5, OUT_OF_REACH = 6, STUCK = 7, LOST = 8,
                    REFUSED = 9 };
-enum start_flag { NO_NEW_PRIVS = 1, STRINGS_IN_MEMFD = 2, TELL_LISTEN_PID = 4, SET_UMASK = 8, SET_NICE = 16 };
+enum start_flag { NO_NEW_PRIVS = 1, STRINGS_IN_MEMFD = 2, TELL_LISTEN_PID = 4, SET_UMASK = 8, SET_NICE = 16,
+                  SET_USER = 32, SET_GROUP = 64, SET_GROUPS = 128, SET_IO_PRIORITY = 256, TERMINAL = 512 };
 enum stage { AT_REQUEST = 1, AT_DESCRIPTORS = 2, AT_FORK = 3, AT_PRIVILEGES = 4, AT_NICE = 5, AT_DIRECTORY = 6,
-             AT_EXEC = 7 };
+             AT_EXEC = 7, AT_RLIMIT = 8, AT_IO_PRIORITY = 9, AT_AFFINITY = 10, AT_GROUPS = 11, AT_GROUP = 12,
+             AT_USER = 13, AT_TERMINAL = 14 };
 enum target { TO_MAIN = 0, TO_GROUP = 1, TO_TREE = 2 };
 enum record_flag { HAS_CHILDREN_FILE = 1, HAS_PIDFD = 2, WAS_STOPPED = 4, LEFT_SOME = 8 };
 static const uint32_t FOR_EVER = 0xffffffff; /* as `linger_ms`: the strays are kept */
@@ -217,6 +223,8 @@ struct start {
     int32_t nice;
     uint64_t bytes;
 };
+struct settings { uint32_t user, group, io_priority, rlimits, cpus, groups; }; /* behind a start, or all zero */
+struct rlimit { uint32_t resource, pad; uint64_t soft, hard; };
 struct order { struct request head; uint32_t signal, to; };
 struct usage { uint64_t user_us, system_us, maximum_kib, minor, major, blocks_in, blocks_out, voluntary, involuntary; };
 struct record {
@@ -230,6 +238,8 @@ struct record {
 };
 
 _Static_assert(sizeof(struct start) == 64, "as in wire.py");
+_Static_assert(sizeof(struct settings) == 24, "as in wire.py");
+_Static_assert(sizeof(struct rlimit) == 24, "as in wire.py");
 _Static_assert(sizeof(struct order) == 24, "as in wire.py");
 _Static_assert(sizeof(struct record) == 128, "as in wire.py; divides a page, so no record lies across two");
 
@@ -548,6 +558,10 @@ enum { STACK = 16 * 1024 };
  * its program: until then it runs in our memory, and we stand still. */
 static struct {
     const struct start *request;
+    const struct settings *settings; /* and behind it: */
+    const struct rlimit *rlimits;
+    const uint64_t *cpus; /* a bit each */
+    const uint32_t *groups;
     int fds[MOST_FDS], n_fds;
     const char *directory;
     const char **candidates, **arguments, **variables;
@@ -562,6 +576,10 @@ __attribute__((noreturn)) static void give_up(int stage, long error) {
     task.stage = stage;
     task.error = (int)-error;
     leave(127);
+}
+
+static void must(int stage, long done) {
+    if (done < 0) give_up(stage, done);
 }
 
 static const char **take_strings(const char ***to, uint32_t count, const char **at, const char *end) {
@@ -591,6 +609,21 @@ static int is_sound(const struct start *request, uint32_t length) {
     return !is_inline || request->bytes == length - request->fixed;
 }
 
+/* Whether they are all between the start and its strings. */
+static int find_settings(void) {
+    static const struct settings none;
+    uint64_t room = task.request->fixed - sizeof *task.request;
+    task.settings = room ? (const struct settings *)(const void *)(task.request + 1) : &none;
+    if (room && room < sizeof none) return 0;
+    task.rlimits = (const struct rlimit *)(const void *)(task.settings + 1);
+    task.cpus = (const uint64_t *)(const void *)(task.rlimits + task.settings->rlimits);
+    task.groups = (const uint32_t *)(const void *)(task.cpus + task.settings->cpus);
+    uint64_t needed = (uint64_t)task.settings->rlimits * sizeof *task.rlimits +
+                      (uint64_t)task.settings->cpus * sizeof *task.cpus +
+                      (uint64_t)task.settings->groups * sizeof *task.groups;
+    return !room || needed <= room - sizeof none;
+}
+
 /* Pointers to all strings, and the stack of the main process, in one mapping: it is given back after the launch. */
 static int prepare(void) {
     const struct start *request = task.request;
@@ -601,7 +634,7 @@ static int prepare(void) {
     task.strings = find_strings();
     if (!task.scratch || !task.strings) return -ENOMEM;
     const char *at = task.strings, *end = at + request->bytes, **to = task.scratch;
-    if (end[-1]) return -EINVAL;
+    if (end[-1] || !find_settings()) return -EINVAL;
     task.directory = at;
     while (*at++) continue;
     task.candidates = take_strings(&to, request->candidates, &at, end);
@@ -614,25 +647,59 @@ static int prepare(void) {
 static void arrange_descriptors(void) {
     for (int i = 0; task.n_fds > STANDARD && i < task.n_fds; i++) { /* first out of each other's way */
         long moved = CALL3(fcntl, task.fds[i], F_DUPFD_CLOEXEC, task.n_fds);
-        if (moved < 0) give_up(AT_DESCRIPTORS, moved);
+        must(AT_DESCRIPTORS, moved);
         task.fds[i] = (int)moved;
     }
-    for (int i = 0; i < task.n_fds; i++) {
-        long done = CALL3(dup3, task.fds[i], i, 0);
-        if (done < 0) give_up(AT_DESCRIPTORS, done);
-    }
+    for (int i = 0; i < task.n_fds; i++) must(AT_DESCRIPTORS, CALL3(dup3, task.fds[i], i, 0));
     /* An old kernel has no such call: then they are closed by the exec, as all that we open are. */
     CALL3(close_range, task.n_fds < STANDARD ? STANDARD : task.n_fds, ~0U, 0);
 }
 
+static void set_limits(void) {
+    for (uint32_t i = 0; i < task.settings->rlimits; i++) {
+        task.candidate = (int)i;
+        must(AT_RLIMIT, CALL4(prlimit64, 0, task.rlimits[i].resource, &task.rlimits[i].soft, NULL));
+    }
+    task.candidate = 0;
+}
+
+static void set_priorities(void) {
+    const struct settings *wanted = task.settings;
+    uint32_t flags = task.request->flags;
+    if (flags & SET_UMASK) CALL1(umask, task.request->umask);
+    if (flags & SET_NICE) must(AT_NICE, CALL3(setpriority, 0, 0, task.request->nice));
+    if (flags & SET_IO_PRIORITY) must(AT_IO_PRIORITY, CALL3(ioprio_set, IOPRIO_WHO_PROCESS, 0, wanted->io_priority));
+    if (wanted->cpus) must(AT_AFFINITY, CALL3(sched_setaffinity, 0, wanted->cpus * sizeof *task.cpus, task.cpus));
+}
+
+static void die_with_the_shim(void) {
+    CALL5(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (!parent_is(task.shim)) leave(127); /* it died before we asked */
+}
+
+/* Groups first: who is no longer root cannot change them. The kernel forgets what is to happen at the parent's death
+ * when a process becomes somebody else. */
+static void become_user(void) {
+    const struct settings *wanted = task.settings;
+    uint32_t flags = task.request->flags;
+    if (!(flags & (SET_USER | SET_GROUP | SET_GROUPS))) return;
+    if (flags & SET_GROUPS) must(AT_GROUPS, CALL2(setgroups, wanted->groups, task.groups));
+    if (flags & SET_GROUP) must(AT_GROUP, CALL3(setresgid, wanted->group, wanted->group, wanted->group));
+    if (flags & SET_USER) must(AT_USER, CALL3(setresuid, wanted->user, wanted->user, wanted->user));
+    die_with_the_shim();
+}
+
+/* Whoever may raise a limit or a priority may do so only before it becomes another user, and a directory is entered
+ * as the one that it will be. The limit of descriptors is for those that the program opens: ours are there before it.
+ * All of this belongs to a process, although memory is still shared; what does not is put right by the shim. */
 static void apply_settings(void) {
-    const struct start *request = task.request;
-    long done = 0;
-    if (request->flags & SET_UMASK) CALL1(umask, request->umask);
-    if (request->flags & SET_NICE && (done = CALL3(setpriority, 0, 0, request->nice)) < 0) give_up(AT_NICE, done);
-    if (request->flags & NO_NEW_PRIVS && (done = CALL5(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) < 0)
-        give_up(AT_PRIVILEGES, done);
-    if (*task.directory && (done = CALL1(chdir, task.directory)) < 0) give_up(AT_DIRECTORY, done);
+    if (task.request->flags & TERMINAL) must(AT_TERMINAL, task.n_fds ? CALL3(ioctl, task.fds[0], TIOCSCTTY, 0) : -ENOTTY);
+    arrange_descriptors();
+    set_limits();
+    set_priorities();
+    become_user();
+    if (task.request->flags & NO_NEW_PRIVS) must(AT_PRIVILEGES, CALL5(prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    if (*task.directory) must(AT_DIRECTORY, CALL1(chdir, task.directory));
 }
 
 /* The last variable is replaced: only the process itself knows its number in time (sd_listen_fds asks for it). */
@@ -656,11 +723,9 @@ __attribute__((noreturn)) static void execute(void) {
 /* The main process, from its first instruction to its program. It shares our memory until then. */
 __attribute__((noreturn)) static void become_main(void) {
     uint64_t nothing = 0;
-    CALL5(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    if (!parent_is(task.shim)) leave(127); /* it died before we asked */
+    die_with_the_shim();
     CALL0(setsid);
     apply_settings();
-    arrange_descriptors();
     if (task.request->flags & TELL_LISTEN_PID) tell_listen_pid();
     if (DELAY_BEFORE_EXEC_MS) nap(DELAY_BEFORE_EXEC_MS);
     CALL4(rt_sigprocmask, SIG_SETMASK, &nothing, NULL, sizeof nothing);
@@ -674,6 +739,8 @@ static long launch(void) {
         return pid;
     }
     pid = clone_onto((char *)task.scratch + task.scratch_size, CLONE_VM | CLONE_VFORK | SIGCHLD, become_main);
+    /* Who becomes somebody else closes its memory to debuggers, and that was ours, too. */
+    if (task.request->flags & (SET_USER | SET_GROUP)) CALL5(prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
     if (pid < 0) task.stage = AT_FORK, task.error = (int)-pid;
     return pid;
 }

@@ -22,6 +22,7 @@ import select
 import signal
 import socket
 import struct
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -30,12 +31,15 @@ VERSION = 1
 START, SIGNAL, KILL, DESTROY = range(1, 5)
 HELLO, LAUNCHED, FAILED, EXITED, GONE, OUT_OF_REACH, STUCK, LOST, REFUSED = range(1, 10)
 NO_NEW_PRIVS, STRINGS_IN_MEMFD, TELL_LISTEN_PID, SET_UMASK, SET_NICE = 1, 2, 4, 8, 16
+SET_USER, SET_GROUP, SET_GROUPS, SET_IO_PRIORITY, TERMINAL = 32, 64, 128, 256, 512
 AT_REQUEST, AT_DESCRIPTORS, AT_FORK, AT_PRIVILEGES, AT_NICE, AT_DIRECTORY, AT_EXEC = range(1, 8)
+AT_RLIMIT, AT_IO_PRIORITY, AT_AFFINITY, AT_GROUPS, AT_GROUP, AT_USER, AT_TERMINAL = range(8, 15)
 TO_MAIN, TO_GROUP, TO_TREE = range(3)
 HAS_CHILDREN_FILE, HAS_PIDFD, WAS_STOPPED, LEFT_SOME = 1, 2, 4, 8
 FOR_EVER = 0xFFFFFFFF
 
 HEAD, START_BODY, ORDER = struct.Struct("<HHIQ"), struct.Struct("<8IIiQ"), struct.Struct("<II")
+SETTINGS, RLIMIT = struct.Struct("<6I"), struct.Struct("<I4xQQ")
 RECORD, VERDICT, NEWS = struct.Struct("<HHIQiiiIII9Q16x"), struct.Struct("<iii"), struct.Struct("<IiiI28xi80x")
 NO_USAGE = (0,) * 9
 
@@ -44,6 +48,9 @@ PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 
 AT_ONCE, ATOMIC, EVENTS_SIZE, BUFFER, MOST_FDS = 2048, 8 * RECORD.size, 1 << 20, 1 << 17, 253
 FIRST_PAUSE, LAST_PAUSE, SLOW_PAUSE, PATIENCE, NEST_STUCK = 0.001, 0.05, 1.0, 0.5, 5.0  # seconds
 DELAY_BEFORE_EXEC = 0.0  # tests widen the window between fork and exec
+
+CLOSE_RANGE = 436  # on every machine
+IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "riscv64": 30, "ppc64le": 273, "s390x": 282, "armv7l": 314, "i686": 289}
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -65,6 +72,26 @@ def try_kill(pid: int, number: int) -> bool:
     except OSError as error:
         return error.errno != errno.EPERM
     return True
+
+
+def close_from(first: int, *, but: tuple[int, ...] = ()) -> None:
+    """Close all descriptors from *first* on.
+
+    `os.closerange` would try every number where this Python was built for an older system.
+    """
+    for fd in sorted(but):
+        close_between(first, fd - 1)
+        first = fd + 1
+    close_between(first, (1 << 31) - 1)
+
+
+def close_between(first: int, last: int) -> None:
+    numbers = (ctypes.c_long(number) for number in (CLOSE_RANGE, first, last, 0))
+    if first <= last and libc.syscall(*numbers):
+        with suppress(OSError):
+            for fd in map(int, os.listdir("/proc/self/fd")):
+                if first <= fd <= last:
+                    os.set_inheritable(fd, False)  # that of the listing itself is closed by now: an error
 
 
 def read_text(path: str) -> str:
@@ -221,11 +248,29 @@ def send_through(pidfd: int, pid: int, number: int) -> None:
 # -- the start of a child ----------------------------------------------------------------------------------------------
 
 
+class Settings:
+    """What stands between a start and its strings, if anything does.
+
+    Raises:
+        struct.error: it is damaged.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        data = data or bytes(SETTINGS.size)
+        self.user, self.group, self.io_priority, rlimits, cpus, groups = SETTINGS.unpack_from(data)
+        at = SETTINGS.size
+        self.rlimits = [RLIMIT.unpack_from(data, at + i * RLIMIT.size) for i in range(rlimits)]
+        at += rlimits * RLIMIT.size
+        bits = b"".join(struct.unpack_from(f"{8 * cpus}s", data, at))
+        self.cpus = [i for i in range(64 * cpus) if bits[i // 8] >> i % 8 & 1]
+        self.groups = struct.unpack_from(f"<{groups}I", data, at + 8 * cpus)
+
+
 class Start:
     """What was asked for.
 
     Raises:
-        ValueError: it is damaged.
+        ValueError, struct.error: it is damaged.
         OSError: its memory file cannot be read.
     """
 
@@ -245,6 +290,7 @@ class Start:
         self.candidates = words[1 : 1 + candidates]
         self.arguments = words[1 + candidates : 1 + candidates + arguments]
         self.variables = words[1 + candidates + arguments : 1 + candidates + arguments + variables]
+        self.settings = Settings(message[HEAD.size + START_BODY.size : fixed])
 
     def environment(self) -> dict[bytes, bytes]:
         variables = (variable.partition(b"=") for variable in self.variables)
@@ -254,59 +300,139 @@ class Start:
         return environment
 
 
+class RefusedError(Exception):
+    """The kernel, or something before it, refuses what is needed for the main process."""
+
+    def __init__(self, stage: int, why: int, candidate: int = 0) -> None:
+        super().__init__(stage, why, candidate)
+
+
+def must(stage: int, action: Callable[..., object], *arguments: object, which: int = 0) -> None:
+    """Do it.
+
+    Raises:
+        RefusedError: that failed.
+    """
+    try:
+        action(*arguments)
+    except OSError as error:
+        raise RefusedError(stage, error.errno or errno.EINVAL, which) from None
+    except (ValueError, OverflowError):
+        raise RefusedError(stage, errno.EINVAL, which) from None
+
+
 def become_main(start: Start, shim: int, verdict: int) -> None:
     """The main process, from its first instruction to its program. Returns only if there is none: it has said why."""
-    stage, why, candidate = AT_FORK, errno.ECHILD, 0
+    said: tuple[object, ...] = (AT_FORK, errno.ECHILD, 0)
     try:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != shim:  # it died before we asked
-            return
-        stage = AT_NICE
-        settle(start)
-        stage = AT_PRIVILEGES
-        deny(start)
-        stage = AT_DIRECTORY
-        os.chdir(start.directory or b".")
-        stage = AT_DESCRIPTORS
+        die_with(shim)
+        os.setsid()
         verdict = arrange(start, verdict)
+        limit(start)
+        become_user(start, shim)
+        enter(start)
         if DELAY_BEFORE_EXEC:
             time.sleep(DELAY_BEFORE_EXEC)
-        stage, environment = AT_EXEC, start.environment()
+        environment = start.environment()
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        why, candidate = execute(start, environment)
-    except OSError as error:
-        why = error.errno or errno.EINVAL
+        execute(start, environment)
+    except RefusedError as refused:
+        said = refused.args
+    except MemoryError:  # its own limit leaves no room for us either
+        said = (AT_EXEC, errno.ENOMEM, 0)
     except Exception:  # noqa: BLE001  it must be told in any case
-        why = errno.EINVAL
-    os.write(verdict, VERDICT.pack(stage, why, candidate))
+        said = (AT_EXEC, errno.EINVAL, 0)
+    os.write(verdict, VERDICT.pack(*said))
 
 
-def deny(start: Start) -> None:
-    if start.flags & NO_NEW_PRIVS:
-        prctl(PR_SET_NO_NEW_PRIVS, 1)
+def die_with(shim: int) -> None:
+    """Also when the kernel has forgotten it, because one has become somebody else."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != shim:
+        os._exit(127)  # it died before we asked
 
 
-def settle(start: Start) -> None:
-    os.setsid()
-    if start.flags & SET_UMASK:
+def limit(start: Start) -> None:
+    """What may need privileges, and so comes before they are given away."""
+    wanted, flags = start.settings, start.flags
+    for number, (kind, soft, hard) in enumerate(wanted.rlimits):
+        must(AT_RLIMIT, set_limit, kind, soft, hard, which=number)
+    if flags & SET_UMASK:
         os.umask(start.umask)
-    if start.flags & SET_NICE:
-        os.setpriority(os.PRIO_PROCESS, 0, start.nice)
+    if flags & SET_NICE:
+        must(AT_NICE, os.setpriority, os.PRIO_PROCESS, 0, start.nice)
+    if flags & SET_IO_PRIORITY:
+        must(AT_IO_PRIORITY, set_io_priority, wanted.io_priority)
+    if wanted.cpus:
+        must(AT_AFFINITY, os.sched_setaffinity, 0, wanted.cpus)
+
+
+def set_limit(kind: int, soft: int, hard: int) -> None:
+    """As `resource.setrlimit`, which knows only signed numbers, and says "not allowed" as it says "nonsense"."""
+    resource.getrlimit(kind)
+    if soft > hard:
+        raise OSError(errno.EINVAL, "setrlimit")
+    soft, hard = (resource.RLIM_INFINITY if value >> 63 else value for value in (soft, hard))
+    try:
+        resource.setrlimit(kind, (soft, hard))
+    except ValueError:
+        raise OSError(errno.EPERM, "setrlimit") from None
+
+
+def set_io_priority(value: int) -> None:
+    number = IOPRIO_SET.get(os.uname().machine)
+    if number is None:  # no library has a function for it
+        raise OSError(errno.ENOSYS, "ioprio_set")
+    if libc.syscall(ctypes.c_long(number), ctypes.c_long(1), ctypes.c_long(0), ctypes.c_long(value)):
+        raise OSError(ctypes.get_errno(), "ioprio_set")
+
+
+def become_user(start: Start, shim: int) -> None:
+    """Groups first: who is no longer root cannot change them."""
+    wanted, flags = start.settings, start.flags
+    if flags & SET_GROUPS:
+        must(AT_GROUPS, os.setgroups, wanted.groups)
+    if flags & SET_GROUP:
+        must(AT_GROUP, os.setresgid, wanted.group, wanted.group, wanted.group)
+    if flags & SET_USER:
+        must(AT_USER, os.setresuid, wanted.user, wanted.user, wanted.user)
+    if flags & (SET_USER | SET_GROUP):
+        die_with(shim)
+
+
+def enter(start: Start) -> None:
+    """What is done as the user that the program will run as."""
+    if start.flags & NO_NEW_PRIVS:
+        must(AT_PRIVILEGES, prctl, PR_SET_NO_NEW_PRIVS, 1)
+    if start.directory:
+        must(AT_DIRECTORY, os.chdir, start.directory)
 
 
 def arrange(start: Start, verdict: int) -> int:
-    """Descriptor i of the request becomes the number i, and nothing else stays open."""
+    """Descriptor i of the request becomes the number i, and nothing else stays open but where to say what fails."""
+    if start.flags & TERMINAL:
+        must(AT_TERMINAL, take_terminal, start.fds)
     count = max(len(start.fds), 3)
-    moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, count + 1) for fd in start.fds]  # out of each other's way
     verdict = fcntl.fcntl(verdict, fcntl.F_DUPFD_CLOEXEC, count + 1)
-    for number, fd in enumerate(moved):
-        os.dup2(fd, number)
+    must(AT_DESCRIPTORS, move, start.fds, count + 1)
     os.dup2(verdict, count, inheritable=False)
-    os.closerange(count + 1, 1 << 30)
+    close_from(count + 1)
     return count
 
 
-def execute(start: Start, environment: dict[bytes, bytes]) -> tuple[int, int]:
+def take_terminal(fds: list[int]) -> None:
+    if not fds:
+        raise OSError(errno.ENOTTY, "no descriptor")
+    fcntl.ioctl(fds[0], termios.TIOCSCTTY, 0)
+
+
+def move(fds: list[int], above: int) -> None:
+    moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, above) for fd in fds]  # first out of each other's way
+    for number, fd in enumerate(moved):
+        os.dup2(fd, number)
+
+
+def execute(start: Start, environment: dict[bytes, bytes]) -> None:
     """As execvp: what is not there, or not allowed, leads on to the next; EACCES is what it says if there was one."""
     why, which = errno.ENOENT, 0
     for number, program in enumerate(start.candidates):
@@ -318,7 +444,7 @@ def execute(start: Start, environment: dict[bytes, bytes]) -> tuple[int, int]:
             why, which = now, number
         if now not in {errno.ENOENT, errno.ENOTDIR, errno.EACCES}:
             break
-    return why, which
+    raise RefusedError(AT_EXEC, why, which)
 
 
 # -- the shim ----------------------------------------------------------------------------------------------------------
@@ -709,10 +835,7 @@ def open_pidfd(pid: int) -> int:
 
 def take_over_descriptors(control: int, events: int, life: int) -> None:
     kept = (control, events, life)
-    start = 3
-    for fd in (*sorted(kept), 1 << 30):
-        os.closerange(start, fd)
-        start = fd + 1
+    close_from(3, but=kept)
     for fd in kept:
         os.set_inheritable(fd, False)
     os.set_blocking(events, False)

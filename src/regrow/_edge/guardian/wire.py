@@ -13,7 +13,8 @@ What the supervisor does
 4. Sends requests, one message each; an id is never used twice. A start carries the child's descriptors by
    `SCM_RIGHTS`: what is sent as number i is the child's number i, and /dev/null where there are fewer than three. If
    `Request.memory` is not None it is put into a memory file (`memfd_create`) whose descriptor is sent as the *last*.
-   The supervisor closes its copies when the message is sent. The socket is full when the nest is busy: wait for room.
+   With `cgroup`, a descriptor of the leaf's directory goes before that; the supervisor makes and removes the leaf. The
+   supervisor closes its copies when the message is sent. The socket is full when the nest is busy: wait for room.
 5. Reads records, a multiple of `records.SIZE` bytes at a time. There is one `Hello` first. Then, for each id: exactly
    one of `Launched`, `Failed`; after `Launched` one `Exited` (the main process is dead) and one `Gone` (the whole tree
    is: nothing of it is left, the shim is about to end). `Lost` may come instead of anything not told yet: the shim was
@@ -28,9 +29,11 @@ What the supervisor does
 Messages: all numbers little-endian; a request begins with `version u16, kind u16, length u32, id u64`. A start goes on
 with `fixed u32` (where the strings begin: a later version may say more before them), `flags u32, linger_ms u32,
 stuck_ms u32, descriptors u32, candidates u32, arguments u32, variables u32, umask u32, nice i32, bytes u64`, then NUL-
-terminated strings: directory, candidates, arguments, environment. A signal: `signal u32, to u32`. A record: `version
-u16, kind u16, flags u32, id u64, pid i32, shim i32, status i32, stage u32, count u32, pad u32`, nine u64 of usage, two
-in reserve.
+terminated strings: directory, candidates, arguments, environment. If `fixed` is more than 64, settings come before the
+strings: `user u32, group u32, io_priority u32, rlimits u32, cpus u32, groups u32` (the last three are counts), then for
+each limit `resource u32, 0 u32, soft u64, hard u64`, then the CPUs, one bit each, in u64, then the groups, a u32 each,
+then zeros up to a multiple of eight. A signal: `signal u32, to u32`. A record: `version u16, kind u16, flags u32, id
+u64, pid i32, shim i32, status i32, stage u32, count u32, pad u32`, nine u64 of usage, two in reserve.
 """
 
 from __future__ import annotations
@@ -46,9 +49,14 @@ INLINE_LIMIT = 64 * 1024
 """Strings of more bytes than this travel in a memory file."""
 
 MOST_DESCRIPTORS = 250
+MOST_SETTINGS = 32 * 1024
+"""Bytes for limits, CPUs and groups."""
+
 _HEAD = struct.Struct("<HHIQ")
 _START = struct.Struct("<8IIiQ")
 _ORDER = struct.Struct("<II")
+_SETTINGS = struct.Struct("<6I")
+_RLIMIT = struct.Struct("<IIQQ")
 _NEVER = 0xFFFFFFFF
 
 
@@ -64,7 +72,11 @@ class To(enum.IntEnum):
 
 
 class Stage(enum.IntEnum):
-    """What could not be done."""
+    """What could not be done.
+
+    They come in this order: `NAMESPACE`, `FORK`, `CGROUP`, `TERMINAL`, `DESCRIPTORS`, `RLIMIT`,
+    `NICE`, `IO_PRIORITY`, `AFFINITY`, `GROUPS`, `GROUP`, `USER`, `PRIVILEGES`, `DIRECTORY`, `EXEC`.
+    """
 
     REQUEST = 1
     DESCRIPTORS = 2
@@ -73,6 +85,15 @@ class Stage(enum.IntEnum):
     NICE = 5
     DIRECTORY = 6
     EXEC = 7
+    RLIMIT = 8
+    IO_PRIORITY = 9
+    AFFINITY = 10
+    GROUPS = 11
+    GROUP = 12
+    USER = 13
+    TERMINAL = 14
+    CGROUP = 15
+    NAMESPACE = 16
 
 
 # -- requests ----------------------------------------------------------------------------------------------------------
@@ -83,14 +104,6 @@ class _Kind(enum.IntEnum):
     SIGNAL = 2
     KILL = 3
     DESTROY = 4
-
-
-class _Wish(enum.IntFlag):
-    NO_NEW_PRIVS = 1
-    STRINGS_IN_MEMFD = 2
-    TELL_LISTEN_PID = 4
-    SET_UMASK = 8
-    SET_NICE = 16
 
 
 @attrs.frozen(kw_only=True)
@@ -132,17 +145,42 @@ class Start:
 
     umask: int | None = None
     nice: int | None = None
+    io_priority: int | None = None
+    """As `ioprio_set` takes it."""
+
+    affinity: Sequence[int] | None = None
+    """The CPUs it may run on."""
+
+    rlimits: Sequence[tuple[int, int, int]] = ()
+    """Resource, soft and hard limit; `2**64 - 1` is none."""
+
+    user: int | None = None
+    group: int | None = None
+    groups: Sequence[int] | None = None
+    """The extra ones. Nothing of these three follows from another."""
+
+    terminal: bool = False
+    """Whether its first descriptor becomes its controlling terminal."""
+
+    namespace: bool = False
+    """Whether its tree lives in a pid namespace of its own: it sees other process ids than others see, its parent as
+    0. /proc stays that of this machine, and tells the others' numbers. Without privileges it lives in a user namespace,
+    too, in which nobody can become another user."""
+
+    cgroup: bool = False
+    """Whether the directory of its cgroup is sent with it."""
 
 
 def start(wanted: Start) -> Request:
     """Ask for a child.
 
     Raises:
-        ValueError: there is a NUL in a string, no program, no argument, or there are too many descriptors.
+        ValueError: there is a NUL in a string, no program, no argument, or too many descriptors or settings.
     """
     strings = _strings(wanted)
     is_inline = len(strings) <= INLINE_LIMIT
-    fixed = _HEAD.size + _START.size
+    settings = _settings(wanted)
+    fixed = _HEAD.size + _START.size + len(settings)
     length = fixed + (len(strings) if is_inline else 0)
     head = _HEAD.pack(VERSION, _Kind.START, length, wanted.id)
     head += _START.pack(
@@ -158,6 +196,7 @@ def start(wanted: Start) -> Request:
         wanted.nice or 0,
         len(strings),
     )
+    head += settings
     return Request(message=head + strings) if is_inline else Request(message=head, memory=strings)
 
 
@@ -193,19 +232,42 @@ def _strings(wanted: Start) -> bytes:
     return joined
 
 
+def _settings(wanted: Start) -> bytes:
+    """What few ask for: who does not is not to pay for it."""
+    single = (wanted.user, wanted.group, wanted.io_priority)
+    if single == (None, None, None) and wanted.groups is None and not wanted.rlimits and not wanted.affinity:
+        return b""
+    limits = [_RLIMIT.pack(resource, 0, soft, hard) for resource, soft, hard in wanted.rlimits]
+    cpus, groups = _bits(wanted.affinity or ()), wanted.groups or ()
+    settings = _SETTINGS.pack(*(number or 0 for number in single), len(limits), len(cpus) // 8, len(groups))
+    settings += b"".join(limits) + cpus + struct.pack(f"<{len(groups)}I", *groups)
+    if len(settings) > MOST_SETTINGS:
+        raise ValueError("too many groups, limits or CPUs")
+    return settings + bytes(-len(settings) % 8)
+
+
+def _bits(numbers: Sequence[int]) -> bytes:
+    bits = sum(1 << number for number in set(numbers))
+    return bits.to_bytes(-(-bits.bit_length() // 64) * 8, "little")
+
+
 def _wishes(wanted: Start, *, is_inline: bool) -> int:
-    wishes = _Wish(0)
-    if wanted.no_new_privs:
-        wishes |= _Wish.NO_NEW_PRIVS
-    if not is_inline:
-        wishes |= _Wish.STRINGS_IN_MEMFD
-    if wanted.listen_pid:
-        wishes |= _Wish.TELL_LISTEN_PID
-    if wanted.umask is not None:
-        wishes |= _Wish.SET_UMASK
-    if wanted.nice is not None:
-        wishes |= _Wish.SET_NICE
-    return wishes
+    """The flags: bit 0 first."""
+    wishes = (
+        wanted.no_new_privs,
+        not is_inline,
+        wanted.listen_pid,
+        wanted.umask is not None,
+        wanted.nice is not None,
+        wanted.user is not None,
+        wanted.group is not None,
+        wanted.groups is not None,
+        wanted.io_priority is not None,
+        wanted.terminal,
+        wanted.namespace,
+        wanted.cgroup,
+    )
+    return sum(1 << bit for bit, is_wanted in enumerate(wishes) if is_wanted)
 
 
 def _milliseconds(seconds: float) -> int:

@@ -162,7 +162,8 @@ class Hunt:
         if self._owner.token in said.get(TOKEN, "").split(":"):
             if is_below(control_groups(facts.pid), self._owner.groups) and not is_ours(facts):
                 return _survivor(facts, said)
-        self._strangers.add(identity)
+        if said:  # else it has none, or is just being executed
+            self._strangers.add(identity)
         return None
 
     def _hold(self, facts: Facts, whose: Survivor, known: Held | None = None) -> Held | None:

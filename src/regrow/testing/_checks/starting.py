@@ -67,8 +67,7 @@ async def the_next_incarnation_has_a_key_of_its_own(trial: Trial) -> None:
     """Another number at the same path is another key."""
     first = await trial.launch(children.exits(0))
     await first.wait_exited(code=0)
-    second = trial.again(first)
-    second.key = type(first.key)(first.key.tree, first.key.path, first.key.incarnation + 1)
+    second = trial.next(first)
     await trial.start(second, children.prints_environment(["REGROW_INCARNATION"]))
     await second.wait_exited(code=0)
     second.require(second.output() == b"REGROW_INCARNATION=2\n", "it sees its number")

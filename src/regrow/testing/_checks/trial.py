@@ -24,9 +24,20 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+async def ask(address: str) -> bytes:
+    """What a server at `host:port` of this machine answers who connects to it.
+
+    Raises:
+        OSError: nobody listens there.
+    """
+    host, _, port = address.rpartition(":")
+    async with await trio.open_tcp_stream(host, int(port)) as stream:
+        return bytes(await stream.receive_some())
+
+
 @attrs.frozen(kw_only=True)
 class Conditions:
-    """How long checks wait, and how they see whether a process is there. Seconds of trio's clock."""
+    """How long checks wait, and how they see what a launcher has done. Seconds of trio's clock."""
 
     grace: float = 0.2
     """What is meant to run out: the grace of one that ignores it, the time of one that is never ready."""
@@ -36,6 +47,12 @@ class Conditions:
 
     is_alive: Callable[[int], bool] = is_alive
     """Whether the process with this pid runs, where the launcher runs processes."""
+
+    is_there: Callable[[int], bool] = psutil.pid_exists
+    """The same, and also whether only a zombie is left of it."""
+
+    ask: Callable[[str], Awaitable[bytes]] = ask
+    """What is answered, where the launcher listens, to who connects to a `host:port`."""
 
 
 class Trial:
@@ -49,9 +66,16 @@ class Trial:
         self.long = 2 * conditions.patience
         """A time that is over too late: whatever waits for it fails."""
         self.is_alive = conditions.is_alive
+        self.is_there = conditions.is_there
+        self.ask = conditions.ask
         self.records: list[Record] = []
         self.make = make
         self._conditions = conditions
+
+    @property
+    def reaches_all(self) -> bool:
+        """Whether its containment reaches descendants wherever they are, not only in the group."""
+        return self.make().containment != "group"
 
     def another(self) -> AbstractAsyncContextManager[Trial]:
         """Open another launcher of the kind, as a trial of its own: for checks of the end of the block."""
@@ -69,16 +93,37 @@ class Trial:
         record.require(not isinstance(record.answer, NotLaunched), "it is launched")
         return record
 
+    async def launch_if_possible(self, command: Sequence[str], **fields: Any) -> Record | None:
+        """The same, unless the launcher says that it cannot do this here: beforehand, or in the answer."""
+        spec = self.spec(command, **fields)
+        if any(self.make().check(spec)):
+            return None
+        record = await self.start(self.record(), command, **fields)
+        if isinstance(record.answer, NotLaunched):
+            record.require(bool(record.answer.why), "it says why that cannot be had")
+            return None
+        return record
+
+    def spec(self, command: Sequence[str], **fields: Any) -> ChildSpec:
+        """What is launched."""
+        return ChildSpec(**{"name": "check", "command": command, "output": "discard", **fields})
+
     async def start(self, record: Record, command: Sequence[str], **fields: Any) -> Record:
         """Ask for the start of *command* as *record*, and note the answer."""
-        fields = {"name": "check", "command": command, "output": "discard", **fields}
+        spec = self.spec(command, **fields)
         record.asked_at = trio.current_time()
-        record.answer = await self.opened.launch(record.key, ChildSpec(**fields), record.report)
+        record.answer = await self.opened.launch(record.key, spec, record.report)
         return record
 
     def again(self, record: Record) -> Record:
         """A place for what a second start with the key of *record* reports."""
         self.records.append(Record(record.key))
+        return self.records[-1]
+
+    def next(self, record: Record) -> Record:
+        """A place for what the next incarnation at the path of *record* reports."""
+        key = attrs.evolve(record.key, incarnation=record.key.incarnation + 1)
+        self.records.append(Record(key))
         return self.records[-1]
 
     def verify(self) -> None:

@@ -109,7 +109,9 @@ class Course:
             self._later_itself(self._script.exit_after, self._end_by_itself)
 
     def tell(self, fact: Fact) -> None:
-        """Report *fact*."""
+        """Report *fact*; a terminal makes one stream of two."""
+        if self.spec.terminal and isinstance(fact, Output):
+            fact = Output(Stream.STDOUT, fact.data)
         if self.is_running:
             self._report(fact)
 
@@ -125,8 +127,9 @@ class Course:
             return
         self._cancel_timers()
         self._died_at = trio.current_time()
-        how = {"code": code, "signal": signal, "asked": self.is_asked, "killed": self._was_killed}
-        self._last = Exited(**how, usage=self._script.usage)
+        self._last = Exited(
+            code=code, signal=signal, asked=self.is_asked, killed=self._was_killed, usage=self._script.usage
+        )
         patience = 0.0 if self.is_asked else self.spec.strays
         if patience == "keep" or not self._has_company():
             self._go()

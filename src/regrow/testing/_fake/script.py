@@ -76,7 +76,7 @@ class Script:
     serves: bytes | None = None
     """What it answers to who connects to one of the sockets of its spec; `None`: it accepts nobody."""
 
-    usage: Usage = Usage()
+    usage: Usage = attrs.field(factory=Usage)
     """What it has used when it exits."""
 
     echoes: bool = False

@@ -119,7 +119,11 @@ def _tells_signals(*names: str) -> None:
 
 def _tell(who: str, names: tuple[str, ...]) -> None:
     for name in names:
-        signal.signal(getattr(signal, name), lambda number, frame, name=name: _say(f"{who} {name}\n"))
+        signal.signal(getattr(signal, name), _saying(f"{who} {name}\n"))
+
+
+def _saying(text: str) -> Callable[[int, object], object]:
+    return lambda number, frame: _say(text)
 
 
 def _let_go() -> None:

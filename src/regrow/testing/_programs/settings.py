@@ -36,12 +36,14 @@ def _umask() -> str:
 
 
 def _affinity() -> str:
-    return _numbers(os.sched_getaffinity(0)) if sys.platform == "linux" else "?"
+    if sys.platform != "linux":
+        return "?"
+    return _numbers(os.sched_getaffinity(0))
 
 
 def _io_priority() -> str:
-    number = _IOPRIO_GET.get(os.uname().machine)
-    if sys.platform != "linux" or number is None:
+    number = _IOPRIO_GET.get(os.uname().machine) if sys.platform == "linux" else None
+    if number is None:
         return "?"
     import ctypes  # noqa: PLC0415  to start fast
 
