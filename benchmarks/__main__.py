@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks import plot, report
 from benchmarks.figures import Results
 from benchmarks.gates import judge
+from benchmarks.ours import COMPILED, FLOOR, PYTHON
 from benchmarks.session import Plan, main
 from benchmarks.workloads import Effort
 from benchmarks.workshop import NoCompilerError, open_workshop
@@ -23,9 +24,11 @@ QUICK = Effort(deaths=30, deaths_within=3.0, window=1.0, idle=2.0, heap=256)
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a minute, to see that it works; nothing is written")
+    parser.add_argument("--quick", action="store_true", help="a minute or two, to see that it works")
     parser.add_argument("--rounds", type=int, help="how often everything is measured (5; quick: 1)")
-    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="contestant, workload or size")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="a contestant, workload or size; all that are given"
+    )
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, help="also what is not ours (quick: no)")
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep all figures as JSON")
     parser.add_argument("--load", type=Path, metavar="FILE", help="measure nothing: report what was kept")
@@ -37,9 +40,9 @@ def plan(options: argparse.Namespace) -> Plan:
     """What the options ask for."""
     peers = options.peers if options.peers is not None else not options.quick
     if options.quick:
-        return Plan(
-            rounds=options.rounds or 1, effort=QUICK, sizes=(100, 1000), only=options.only, with_peers=peers
-        )
+        names = () if peers or options.only else (FLOOR, COMPILED, PYTHON)
+        rounds = options.rounds or 1
+        return Plan(rounds=rounds, effort=QUICK, sizes=(1000,), only=options.only, names=names, with_peers=peers)
     return Plan(rounds=options.rounds or 5, effort=Effort(), only=options.only, with_peers=peers)
 
 

@@ -8,6 +8,7 @@ all that the dynamic linker does, have happened.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import select
 import struct
@@ -36,8 +37,6 @@ class Fifo:
     """What all children of one scene write to."""
 
     def __init__(self, path: Path) -> None:
-        import fcntl
-
         os.mkfifo(path)
         self.path = str(path)
         self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

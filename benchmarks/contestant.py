@@ -203,4 +203,3 @@ class Daemon:
                 cwd=self._wanted.directory,
                 start_new_session=True,
             )
-

@@ -86,7 +86,9 @@ def _idle(results: Results) -> list[Verdict]:
 
 def _stalls(results: Results) -> list[Verdict]:
     return [
-        _of(f"longest stall of the loop while 100 {phase}", results.values(f"gap {phase}", COMPILED), 0.01, milliseconds)
+        _of(
+            f"longest stall of the loop while 100 {phase}", results.values(f"gap {phase}", COMPILED), 0.01, milliseconds
+        )
         for phase in PHASES
     ]
 

@@ -95,3 +95,28 @@ def _children() -> list[int]:
     """A child of a child that we kill becomes ours; a number cannot be given away before we reap it."""
     threads = Path("/proc/self/task").iterdir()
     return [int(pid) for thread in threads for pid in (thread / "children").read_text().split()]
+
+
+class Strangers:
+    """How much of the machine others use while we measure: then the figures say little, and that is to be known."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._busy = _busy()
+        self._ours = _ours()
+
+    def share(self) -> float:
+        """From 0 to 1, since this was made."""
+        theirs = (_busy() - self._busy) - (_ours() - self._ours)
+        return max(0.0, theirs / (time.monotonic() - self._began) / (os.cpu_count() or 1))
+
+
+def _busy() -> float:
+    """Seconds in which a CPU had something to do, all CPUs together. Time that a hypervisor took counts as others'."""
+    user, nice, system, _, _, interrupt, soft, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + interrupt + soft + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def _ours() -> float:
+    """Seconds of CPU that we have used, and whoever we have reaped, and whoever they had."""
+    return sum(os.times()[:4])

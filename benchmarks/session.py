@@ -28,7 +28,10 @@ class Plan:
     effort: Effort
     sizes: Sequence[int] = (100, 1000, 5000)
     only: Sequence[str] = ()
-    """Words; what has none of them in its name, contestant or workload, is left out. None: everything is done."""
+    """Names of contestants, workloads or sizes: what does not have all of them is left out, and the C loop never."""
+
+    names: Sequence[str] = ()
+    """Who takes part at all; empty: everybody."""
 
     with_peers: bool = True
     peer_rounds: int = 2
@@ -48,17 +51,24 @@ class Turn:
         """For people."""
         return f"{self.contestant.name}: {self.workload.__name__} {self.size}"
 
+    @property
+    def what(self) -> tuple[str, int]:
+        """What is done."""
+        return self.workload.__name__, self.size
+
 
 def run(shop: Workshop, plan: Plan, tell: Callable[[str], None]) -> Results:
     """Carry out *plan*."""
     results = Results(conditions=conditions(plan))
     present = _present(shop, plan, results)
+    strangers = machine.Strangers()
     for number in range(plan.rounds):
-        turns = [turn for turn in _turns(present, plan, number) if _is_wanted(turn, plan)]
+        turns = _wanted(_turns(present, plan, number), plan.only)
         random.shuffle(turns)
         for done, turn in enumerate(turns):
             tell(f"round {number + 1} of {plan.rounds}, {done + 1} of {len(turns)}: {turn.name}")
             _take(shop, turn, plan.effort, number, results)
+    results.conditions["CPU that others used meanwhile"] = f"{strangers.share():.0%} of the machine"
     return results
 
 
@@ -71,6 +81,7 @@ def _take(shop: Workshop, turn: Turn, effort: Effort, number: int, results: Resu
 
 def _present(shop: Workshop, plan: Plan, results: Results) -> list[Contestant]:
     everybody: list[Contestant] = [*floors(shop), *ours(), *(peers(shop) if plan.with_peers else [])]
+    everybody = [one for one in everybody if not plan.names or one.name in plan.names]
     results.missing = {one.name: why for one in everybody if (why := one.missing())}
     return [one for one in everybody if one.name not in results.missing]
 
@@ -97,23 +108,26 @@ def _common(one: Contestant, plan: Plan) -> list[Turn]:
     return turns
 
 
-def _is_wanted(turn: Turn, plan: Plan) -> bool:
-    """The C loop is, if anybody is: without it there is no ratio."""
-    words = [turn.workload.__name__, str(turn.size), turn.contestant.name]
-    return not plan.only or all(word in words or word in turn.name for word in plan.only)
+def _wanted(turns: Sequence[Turn], only: Sequence[str]) -> list[Turn]:
+    """Those that have all the words of *only*; and what the C loop does of the same, for without it there is no ratio."""
+    chosen = [turn for turn in turns if all(_has(turn, word) for word in only)]
+    needed = {turn.what for turn in chosen}
+    return chosen + [t for t in turns if t.contestant.name == FLOOR and t.what in needed and t not in chosen]
+
+
+def _has(turn: Turn, word: str) -> bool:
+    return word in {turn.contestant.name, turn.workload.__name__, str(turn.size)}
 
 
 def conditions(plan: Plan) -> dict[str, str]:
     """Where and how."""
     import trio
 
-    load = os.getloadavg()[0]
     return {
         "date": time.strftime("%Y-%m-%d"),
         "machine": f"{os.cpu_count()} CPUs, {platform.machine()}, {platform.system()} {platform.release()}",
         "Python": f"{platform.python_version()}, trio {trio.__version__}",
         "rounds": f"{plan.rounds}, of peers {min(plan.rounds, plan.peer_rounds)}; at most {plan.effort.deaths} deaths each",
-        "load when it began": f"{load:.1f}",
     }
 
 

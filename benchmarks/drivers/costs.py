@@ -1,10 +1,10 @@
 """What one launch, one death with its restart, and one stop cost regrow itself: microseconds of CPU, and task steps.
 
-    costs.py LEVEL COUNT PROGRAM ARGUMENT... [--profile]
+    costs.py LEVEL COUNT [--profile] PROGRAM ARGUMENT...
 
-This is for whoever makes it faster. `process` is this process with all of its threads, `guardians` what belongs to us
-besides it and lives on (the nest; what shims use up while they live and die is not in it). Deaths come one at a time,
-as they do in life. With `--profile`, cProfile tells where the main thread spends it.
+This is for whoever makes it faster. `process` is this process with all of its threads; `guardians` what belongs to it
+and lives on: the nest, and what it has reaped of its shims. Deaths come one at a time, as they do in life. With
+`--profile`, cProfile tells where the main thread spends its CPU (waiting does not count).
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ import pstats
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import trio
@@ -27,74 +25,79 @@ from stalls import Ready
 from regrow import ChildSpec, SupervisorSpec, open_supervisor
 
 DEATHS = 300
+SETTLE = 1.0
 
 
-class Steps(trio.abc.Instrument):
-    """Counts the turns that tasks have."""
+class Meter(trio.abc.Instrument):
+    """What is used up, phase by phase."""
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, *, is_profiled: bool) -> None:
+        self._steps = 0
+        self._profile = cProfile.Profile(time.thread_time_ns, 1e-9) if is_profiled else None
+        self._before = self._look()
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
         """One more."""
-        self.count += 1
+        self._steps += 1
+
+    def begin(self) -> None:
+        """A phase begins."""
+        self._before = self._look()
+        if self._profile is not None:
+            self._profile.enable()
+
+    def end(self, what: str, count: int) -> None:
+        """It has ended: print what it cost, divided by *count*."""
+        if self._profile is not None:
+            self._profile.disable()
+        spent = [(new - old) / count for new, old in zip(self._look(), self._before, strict=True)]
+        process, guardians, steps, wall = (f"{value * 1e6:8.0f} us" for value in spent)
+        print(f"{what:8}{process} process{guardians} guardians{spent[2]:7.1f} steps{wall} in all")
+        if self._profile is not None:
+            pstats.Stats(self._profile).strip_dirs().sort_stats("tottime").print_stats(40)
+            self._profile.clear()
+
+    def _look(self) -> tuple[float, float, int, float]:
+        return time.process_time(), _of_guardians(), self._steps, time.perf_counter()
 
 
-@contextmanager
-def costs(what: str, count: int, steps: Steps, profile: cProfile.Profile | None) -> Iterator[None]:
-    """Print what the block costs, divided by *count*."""
-    before = time.process_time(), guardians(), steps.count, time.perf_counter()
-    if profile is not None:
-        profile.enable()
-    yield
-    if profile is not None:
-        profile.disable()
-    after = time.process_time(), guardians(), steps.count, time.perf_counter()
-    process, others, turns, wall = ((new - old) / count for new, old in zip(after, before, strict=True))
-    print(f"{what:8}{process * 1e6:9.0f} us process{others * 1e6:9.0f} us guardians{turns:7.1f} steps{wall * 1e6:9.0f} us")
-    if profile is not None:
-        pstats.Stats(profile).sort_stats("tottime").print_stats(25)
-
-
-def guardians() -> float:
-    """Seconds of CPU of our child processes, as long as they live."""
+def _of_guardians() -> float:
+    """Seconds of CPU of our child processes, and of the dead that they have reaped."""
     spent = 0.0
     for thread in Path("/proc/self/task").iterdir():
         for pid in (thread / "children").read_text().split():
             spent += int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+            reaped = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[13:15]
+            spent += sum(map(int, reaped)) / os.sysconf("SC_CLK_TCK")
     return spent
+
+
+def tree(count: int, command: list[str]) -> SupervisorSpec:
+    """So many children, without a wait before a restart."""
+    names = (f"c{number}" for number in range(count))
+    children = [ChildSpec(name=name, command=command, output="discard", backoff=None, stop=1.0) for name in names]
+    return SupervisorSpec(name="bench", order="together", max_restarts=10**9, children=children)
 
 
 async def main(level: str, count: int, command: list[str], *, is_profiled: bool) -> None:
     """Launch, lose and stop them."""
-    steps, ready = Steps(), Ready()
-    children = [
-        ChildSpec(name=f"c{number}", command=command, output="discard", backoff=None, stop=1.0)
-        for number in range(count)
-    ]
-    spec = SupervisorSpec(name="bench", order="together", max_restarts=10**9, children=children)
-    trio.lowlevel.add_instrument(steps)
-
-    def of(what: str, count: int) -> object:
-        return costs(what, count, steps, cProfile.Profile() if is_profiled else None)
-
-    launching = of("launch", count)
-    launching.__enter__()
+    meter, ready, spec = Meter(is_profiled=is_profiled), Ready(), tree(count, command)
+    trio.lowlevel.add_instrument(meter)
+    meter.begin()
     async with open_supervisor(spec, launcher=launcher(level), sinks=[ready]) as supervisor:
-        launching.__exit__(None, None, None)
-        await trio.sleep(1)
+        meter.end("launch", count)
+        await trio.sleep(SETTLE)
         pids = [child.pid for child in supervisor.status().children][:DEATHS]
-        with of("death", len(pids)):
-            for pid in pids:
-                os.kill(pid, signal.SIGKILL)
-                await ready.wait_for(ready.count + 1)
-        await trio.sleep(0.5)
-        stopping = of("stop", count)
-        stopping.__enter__()
-    stopping.__exit__(None, None, None)
+        meter.begin()
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+            await ready.wait_for(ready.count + 1)
+        meter.end("death", len(pids))
+        await trio.sleep(SETTLE)
+        meter.begin()
+    meter.end("stop", count)
 
 
 if __name__ == "__main__":
-    profiled = "--profile" in sys.argv
     words = [word for word in sys.argv[1:] if word != "--profile"]
-    trio.run(lambda: main(words[0], int(words[1]), words[2:], is_profiled=profiled))
+    trio.run(lambda: main(words[0], int(words[1]), words[2:], is_profiled="--profile" in sys.argv))

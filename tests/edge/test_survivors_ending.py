@@ -242,17 +242,37 @@ async def test_the_number_of_a_group_proves_nothing_if_its_leader_is_another_now
         os.killpg(leader.pid, signal.SIGKILL)
 
 
+@contextmanager
+def orphan(**env: str) -> Iterator[int]:
+    """A process that is no descendant of ours, and has this in its environment."""
+    pid = orphaned(["env", *(f"{name}={value}" for name, value in env.items()), *SLEEPS])
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not environment(pid).items() >= env.items():
+            assert time.monotonic() < deadline
+        yield pid
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def orphaned(command: list[str]) -> int:
+    told = subprocess.run(["sh", "-c", '"$@" >&- 2>&- & echo $!', "sh", *command], capture_output=True, check=True)
+    return int(told.stdout)
+
+
 async def test_a_service_that_was_given_our_environment_is_not_ours(state):
-    with stranger(env={"REGROW_STATE": FORGED}) as pid:
+    with orphan(REGROW_STATE=FORGED) as pid:
         forge(state, groups="0::/some.slice/owner.service\n")
         assert await end(state) == []
         assert is_alive(pid)
 
 
 async def test_another_owner_s_token_proves_nothing(state):
-    with stranger(env={"REGROW_STATE": "above:other", "OTHER": FORGED}):
+    with orphan(REGROW_STATE="above:other", OTHER=FORGED) as pid:
         forge(state)
         assert await end(state) == []
+        assert is_alive(pid)
 
 
 async def test_a_child_of_ours_with_that_token_is_of_now(state):
@@ -262,16 +282,9 @@ async def test_a_child_of_ours_with_that_token_is_of_now(state):
 
 
 async def test_a_token_between_others_is_enough(state):
-    orphan = orphaned(["env", f"REGROW_STATE=above:{FORGED}:below", *SLEEPS])
-    await until(lambda: environment(orphan).get("REGROW_STATE"))
-    forge(state)
-    assert await end(state) == [orphan]
-
-
-def orphaned(command: list[str]) -> int:
-    """A process that is not our child."""
-    told = subprocess.run(["sh", "-c", '"$@" >&- 2>&- & echo $!', "sh", *command], capture_output=True, check=True)
-    return int(told.stdout)
+    with orphan(REGROW_STATE=f"above:{FORGED}:below") as pid:
+        forge(state)
+        assert await end(state) == [pid]
 
 
 async def test_who_starts_it_from_within_a_survivor_is_told_so_and_nobody_is_touched(state):

@@ -10,6 +10,7 @@ assert sys.platform == "linux"
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from tests.guardian.client import open_client
@@ -188,3 +189,27 @@ def test_nothing_is_stuck_that_ends(client, marker):
     client.launched(child)
     client.kill(child)
     assert not any(isinstance(record, Stuck) for record in client.told)
+
+
+def test_many_orders_may_come_in_one_message(client):
+    children = [client.start("/bin/sleep", "1000") for _ in range(30)]
+    for child in children:
+        client.launched(child)
+    orders = [wire.kill(child) if child % 2 else wire.send_signal(child, 15, wire.To.MAIN) for child in children]
+    client.send(wire.Request(message=b"".join(order.message for order in orders)))
+    assert {os.WTERMSIG(client.gone(child).status) for child in children} == {9, 15}
+
+
+def test_a_stopped_child_hears_what_is_sent_with_a_continue(client):
+    child = client.start("/bin/sleep", "1000")
+    launched = client.launched(child)
+    client.signal(child, signal.SIGSTOP)
+    wait_for_state(launched.pid, "T")
+    client.send(wire.send_signal(child, signal.SIGTERM, wire.To.GROUP, and_continue=True))
+    assert os.WTERMSIG(client.gone(child).status) == signal.SIGTERM
+
+
+def wait_for_state(pid, state):
+    end = time.monotonic() + 10
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != state:
+        assert time.monotonic() < end

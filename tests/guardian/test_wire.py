@@ -21,6 +21,13 @@ def test_strings_travel_as_they_are(arguments, environment, directory):
     assert int.from_bytes(message[4:8], "little") == len(message)
 
 
+def test_variables_may_come_joined():
+    one_each = wire.start(wanted(environment=[b"A=1", b"B=2", b"C=3"], listen_pid=True))
+    assert wire.start(wanted(environment=[b"A=1\0B=2", b"C=3"], variables=3, listen_pid=True)) == one_each
+    with pytest.raises(ValueError, match="null byte"):
+        wire.start(wanted(environment=[b"A=1\0B=2"], variables=1))
+
+
 def test_many_strings_travel_in_memory():
     request = wire.start(wanted(environment=[b"A=" + b"x" * wire.INLINE_LIMIT]))
     assert len(request.message) == 64

@@ -94,6 +94,11 @@ class Grouped:
             signal_descendants(self._handle.pid, number)
         self._handle.send_group(number)
 
+    def ask(self, number: int, to: To) -> None:
+        """Send a signal that asks it to end."""
+        self.signal(number, to)
+        self.signal(signal.SIGCONT, to)  # one that is stopped does not hear it before it goes on
+
     def kill(self) -> None:
         """Kill its group."""
         self._was_killed = True

@@ -128,6 +128,10 @@ class Guarded:
         """Send a signal; nothing happens to those who are gone."""
         self._nest.order(self._id, wire.send_signal(self._id, number, _TO[to]))
 
+    def ask(self, number: int, to: To) -> None:
+        """Send a signal that asks it to end."""
+        self._nest.order(self._id, wire.send_signal(self._id, number, _TO[to], and_continue=True))
+
     def kill(self) -> None:
         """End the whole tree."""
         self._was_killed = True

@@ -69,6 +69,13 @@ class Hold(Protocol):
             PermissionError: it has become somebody else's.
         """
 
+    def ask(self, number: int, to: To) -> None:
+        """Send a signal that asks it to end, also to one that is stopped; nothing happens to those who are gone.
+
+        Raises:
+            PermissionError: it has become somebody else's.
+        """
+
     def kill(self) -> None:
         """End the whole tree, as far as the containment reaches."""
 

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import attrs
 import trio
@@ -26,6 +26,7 @@ from regrow._edge.guardian import wire
 _IN_A_ROW = 16  # letters that are sent at once; more wait until other tasks have had their turn
 _NO_ROOM = {errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM}
 _DEAD = {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ECONNREFUSED}
+_IN_ONE = 64  # orders in one letter
 _ROW = 0.001  # seconds that such a row is one row
 
 
@@ -59,6 +60,7 @@ class Plain:
     """An order: if it is lost, so is the child that it is about."""
 
     message: Message
+    is_single: bool = True
 
     def write(self) -> Message:
         return self.message
@@ -120,10 +122,7 @@ class Outbox:
             while self._letters and not self.is_closed:
                 with suppress(trio.ClosedResourceError):
                     await trio.lowlevel.wait_writable(self._control)
-                for _ in range(_IN_A_ROW):
-                    if not self._letters or not self._post(self._letters[0]):
-                        break
-                    self._letters.popleft()
+                self._send_a_row()
         finally:
             self._is_pumping = False
 
@@ -140,15 +139,36 @@ class Outbox:
             letter.sent()
         return True
 
+    def _send_a_row(self) -> None:
+        for _ in range(_IN_A_ROW):
+            if not self._letters:
+                return
+            letter = self._join_orders() if _is_single(self._letters[0]) else self._letters.popleft()
+            if not self._post(letter):
+                self._letters.appendleft(letter)
+                return
+
+    def _join_orders(self) -> Plain:
+        """One letter of the orders that come first: many are stopped at a time."""
+        orders: list[bytes] = []
+        while self._letters and len(orders) < _IN_ONE and _is_single(first := self._letters[0]):
+            orders.append(first.message.request.message)
+            self._letters.popleft()
+        return Plain(Message(wire.Request(message=b"".join(orders))), is_single=False)
+
     def _fail(self, letter: Letter, error: OSError) -> bool:
         if error.errno in _NO_ROOM:
             return False
         if error.errno in _DEAD:  # the end of the records' pipe will say so, too
-            self.is_closed = True
             letter.lost()
+            self.close()
         else:
             letter.failed(error)
         return True
+
+
+def _is_single(letter: Letter) -> TypeGuard[Plain]:
+    return isinstance(letter, Plain) and letter.is_single
 
 
 def _send(control: socket.socket, message: Message) -> None:

@@ -160,8 +160,7 @@ class Process:
     def ask(self, number: int, to: To) -> None:
         """Send it a signal that asks it to end, as far as that is allowed."""
         with suppress(PermissionError):
-            self._hold.signal(number, to)
-            self._hold.signal(signal.SIGCONT, to)  # one that is stopped does not hear it before it goes on
+            self._hold.ask(number, to)
 
     def run_errand(self, command: Sequence[str]) -> Errand:
         """Start a command that helps to stop it."""

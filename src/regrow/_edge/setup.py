@@ -93,6 +93,8 @@ _NO_WISHES = _wishes(ChildSpec(name="plain", command=["true"]))
 
 def for_errand(setup: Setup) -> Setup:
     """The same for a command that helps to stop it: as the same user, but with nothing of its own."""
+    if setup is PLAIN:
+        return PLAIN
     return Setup(umask=setup.umask, who=setup.who, no_new_privs=setup.no_new_privs)
 
 

@@ -211,7 +211,7 @@ enum start_flag { NO_NEW_PRIVS = 1, STRINGS_IN_MEMFD = 2, TELL_LISTEN_PID = 4, S
 enum stage { AT_REQUEST = 1, AT_DESCRIPTORS = 2, AT_FORK = 3, AT_PRIVILEGES = 4, AT_NICE = 5, AT_DIRECTORY = 6,
              AT_EXEC = 7, AT_RLIMIT = 8, AT_IO_PRIORITY = 9, AT_AFFINITY = 10, AT_GROUPS = 11, AT_GROUP = 12,
              AT_USER = 13, AT_TERMINAL = 14 };
-enum target { TO_MAIN = 0, TO_GROUP = 1, TO_TREE = 2 };
+enum target { TO_MAIN = 0, TO_GROUP = 1, TO_TREE = 2, AND_CONTINUE = 4 };
 enum record_flag { HAS_CHILDREN_FILE = 1, HAS_PIDFD = 2, WAS_STOPPED = 4, LEFT_SOME = 8 };
 static const uint32_t FOR_EVER = 0xffffffff; /* as `linger_ms`: the strays are kept */
 
@@ -878,6 +878,11 @@ static int64_t time_to_wait(int more) {
 }
 
 static void pass_on(int signal, int to) {
+    if (to & AND_CONTINUE) { /* one that is stopped does not hear it before it goes on */
+        pass_on(signal, to & ~AND_CONTINUE);
+        pass_on(SIGCONT, to & ~AND_CONTINUE);
+        return;
+    }
     if (!shim.main_is_reaped && to == TO_MAIN) CALL2(kill, shim.main, signal);
     if (!shim.main_is_reaped && to == TO_GROUP) CALL2(kill, -shim.main, signal);
     if (shim.main_is_reaped && to == TO_GROUP) signal_descendants(signal, shim.main);
@@ -1097,11 +1102,11 @@ static void forward(const struct order *order, uint32_t length) {
     if (order->head.kind == KILL) order_end(pid);
     if (order->head.kind == DESTROY) CALL2(kill, pid, SIGKILL);
     if (order->head.kind != SIGNAL) return;
-    if (length < sizeof *order || !order->signal || order->signal > SIGNALS || order->to > TO_TREE)
+    if (length < sizeof *order || !order->signal || order->signal > SIGNALS || (order->to & ~(uint32_t)AND_CONTINUE) > TO_TREE)
         error = -EINVAL;
     else
         error = queue_order(pid, (int)(order->signal | order->to << 8));
-    if (error < 0) refuse(REFUSED, order->head.id, AT_REQUEST, error);
+    if (error < 0 && outbox.length < OUTBOX) refuse(REFUSED, order->head.id, AT_REQUEST, error);
 }
 
 static void answer(const struct request *request, uint32_t length) {
@@ -1112,6 +1117,20 @@ static void answer(const struct request *request, uint32_t length) {
         hatch((const struct start *)(const void *)request, length);
     else
         forward((const struct order *)(const void *)request, length);
+}
+
+/* One start, or any number of orders, one behind the other. */
+static void answer_all(uint32_t length) {
+    uint32_t at = 0;
+    do {
+        const struct request *request = (const struct request *)(const void *)(nest.buffer + at);
+        uint32_t left = length - at, size = left;
+        if (left >= sizeof *request && request->kind != START && request->length >= sizeof *request)
+            size = request->length < left ? request->length : left;
+        answer(request, size);
+        flush();
+        at += (size + 7) & ~7U;
+    } while (at < length);
 }
 
 static void take_descriptors(const struct control *control, size_t length) {
@@ -1135,7 +1154,7 @@ static enum taken take_request(void) {
     if (message.flags & MSG_CTRUNC)
         refuse(FAILED, request->id, AT_DESCRIPTORS, -EMFILE); /* our table was full */
     else
-        answer(request, message.flags & MSG_TRUNC ? 0 : (uint32_t)length);
+        answer_all(message.flags & MSG_TRUNC ? 0 : (uint32_t)length);
     for (int i = 0; i < task.n_fds; i++) close_fd(task.fds[i]);
     return TAKEN;
 }

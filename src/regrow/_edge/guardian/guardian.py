@@ -35,6 +35,7 @@ SET_USER, SET_GROUP, SET_GROUPS, SET_IO_PRIORITY, TERMINAL = 32, 64, 128, 256, 5
 AT_REQUEST, AT_DESCRIPTORS, AT_FORK, AT_PRIVILEGES, AT_NICE, AT_DIRECTORY, AT_EXEC = range(1, 8)
 AT_RLIMIT, AT_IO_PRIORITY, AT_AFFINITY, AT_GROUPS, AT_GROUP, AT_USER, AT_TERMINAL = range(8, 15)
 TO_MAIN, TO_GROUP, TO_TREE = range(3)
+AND_CONTINUE = 4
 HAS_CHILDREN_FILE, HAS_PIDFD, WAS_STOPPED, LEFT_SOME = 1, 2, 4, 8
 FOR_EVER = 0xFFFFFFFF
 
@@ -538,7 +539,10 @@ class Shim(Guardian):
                 self.pass_on(value & 0xFF, value >> 8)
 
     def pass_on(self, number: int, to: int) -> None:
-        if to == TO_TREE:
+        if to & AND_CONTINUE:  # one that is stopped does not hear it before it goes on
+            self.pass_on(number, to & ~AND_CONTINUE)
+            self.pass_on(signal.SIGCONT, to & ~AND_CONTINUE)
+        elif to == TO_TREE:
             signal_descendants(number)
         elif self.main_is_reaped and to == TO_GROUP:
             signal_descendants(number, self.main)
@@ -675,7 +679,7 @@ class Nest(Guardian):
                 return False
             if not message:
                 return False
-            self.answer(message, fds, flags)
+            self.answer_all(message, fds, flags)
             for fd in fds:
                 os.close(fd)
             self.flush()
@@ -683,9 +687,15 @@ class Nest(Guardian):
                 return True
         return True
 
+    def answer_all(self, message: bytes, fds: list[int], flags: int) -> None:
+        """One start, or any number of orders, one behind the other."""
+        while len(message) >= HEAD.size and not flags & socket.MSG_TRUNC:
+            _, kind, length, _ = HEAD.unpack_from(message)
+            size = len(message) if kind == START or length < HEAD.size else length
+            self.answer(message[:size], fds, flags)
+            message = message[size:]
+
     def answer(self, message: bytes, fds: list[int], flags: int) -> None:
-        if len(message) < HEAD.size or flags & socket.MSG_TRUNC:
-            return
         version, kind, _, child = HEAD.unpack_from(message)
         failure = FAILED if kind == START else REFUSED
         if flags & socket.MSG_CTRUNC:
@@ -720,7 +730,7 @@ class Nest(Guardian):
             try_kill(pid, signal.SIGKILL)
         elif kind == SIGNAL:
             number, to = ORDER.unpack_from(body) if len(body) >= ORDER.size else (0, 0)
-            is_sound = 0 < number <= 64 and to <= TO_TREE
+            is_sound = 0 < number <= 64 and to & ~AND_CONTINUE <= TO_TREE
             if why := queue_order(pid, number | to << 8) if is_sound else errno.EINVAL:
                 self.tell(REFUSED, child, stage=AT_REQUEST, status=why)
 

@@ -10,7 +10,7 @@ What the supervisor does
    guardian.py`.
 3. Closes its copies of these three. It keeps, and never passes on: the control socket, the read end of the records'
    pipe (not blocking, if it likes), and the write end of the life pipe, which is never written to.
-4. Sends requests, one message each; an id is never used twice. A start carries the child's descriptors by
+4. Sends requests: each start is a message, and so is each order, or any number of orders, one behind the other; an id is never used twice. A start carries the child's descriptors by
    `SCM_RIGHTS`: what is sent as number i is the child's number i, and /dev/null where there are fewer than three. If
    `Request.memory` is not None it is put into a memory file (`memfd_create`) whose descriptor is sent as the *last*.
    With `cgroup`, a descriptor of the leaf's directory goes before that; the supervisor makes and removes the leaf. The
@@ -58,6 +58,7 @@ _ORDER = struct.Struct("<II")
 _SETTINGS = struct.Struct("<6I")
 _RLIMIT = struct.Struct("<IIQQ")
 _NEVER = 0xFFFFFFFF
+_AND_CONTINUE = 4
 
 
 class To(enum.IntEnum):
@@ -122,7 +123,10 @@ class Start:
     id: int = attrs.field(validator=attrs.validators.gt(0))
     arguments: Sequence[bytes]
     environment: Sequence[bytes]
-    """`NAME=value`, each."""
+    """`NAME=value`, each; or several in one, with a NUL between them."""
+
+    variables: int | None = None
+    """How many the environment has, if they are not one each."""
 
     candidates: Sequence[bytes]
     """Where the program may be, tried in this order, as `execvp` does: relative ones from `directory`."""
@@ -191,7 +195,7 @@ def start(wanted: Start) -> Request:
         wanted.descriptors,
         len(wanted.candidates),
         len(wanted.arguments),
-        len(wanted.environment) + wanted.listen_pid,
+        _variables(wanted),
         wanted.umask or 0,
         wanted.nice or 0,
         len(strings),
@@ -200,9 +204,16 @@ def start(wanted: Start) -> Request:
     return Request(message=head + strings) if is_inline else Request(message=head, memory=strings)
 
 
-def send_signal(child: int, number: int, to: To) -> Request:
-    """Ask for a signal. Nothing happens if the child is gone."""
-    return _request(_Kind.SIGNAL, child, _ORDER.pack(number, to))
+def send_signal(child: int, number: int, to: To, *, and_continue: bool = False) -> Request:
+    """Ask for a signal. Nothing happens if the child is gone.
+
+    Args:
+        child: which one.
+        number: the signal.
+        to: whom it reaches.
+        and_continue: whether SIGCONT follows: one that is stopped does not hear it before it goes on.
+    """
+    return _request(_Kind.SIGNAL, child, _ORDER.pack(number, to | (_AND_CONTINUE if and_continue else 0)))
 
 
 def kill(child: int) -> Request:
@@ -225,11 +236,15 @@ def _strings(wanted: Start) -> bytes:
     if not 0 <= wanted.descriptors <= MOST_DESCRIPTORS:
         raise ValueError(f"{wanted.descriptors} descriptors: at most {MOST_DESCRIPTORS} can be sent")
     last = [b"LISTEN_PID="] * wanted.listen_pid  # the number is added by the child itself
-    strings = [wanted.directory, *wanted.candidates, *wanted.arguments, *wanted.environment, *last]
-    joined = b"\0".join(strings) + b"\0"
-    if joined.count(b"\0") != len(strings):
+    joined = b"\0".join((wanted.directory, *wanted.candidates, *wanted.arguments, *wanted.environment, *last, b""))
+    if joined.count(b"\0") != 1 + len(wanted.candidates) + len(wanted.arguments) + _variables(wanted):
         raise ValueError("embedded null byte")
     return joined
+
+
+def _variables(wanted: Start) -> int:
+    count = len(wanted.environment) if wanted.variables is None else wanted.variables
+    return count + wanted.listen_pid
 
 
 def _settings(wanted: Start) -> bytes:

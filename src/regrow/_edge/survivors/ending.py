@@ -50,7 +50,7 @@ class Hunt:
         """Those that cannot be ended, and why."""
         self.leaves_left: dict[str, str] = {}
         """The control groups that cannot be."""
-        entries = [entry for entry in contents.entries.values() if entry.place == place]
+        entries = [entry for entry in contents.entries.values() ]
         owner = contents.owner
         self._listed = {(entry.pid, entry.start): entry for entry in entries}
         self._leaves = [(entry, entry.leaf) for entry in entries if entry.leaf is not None]
