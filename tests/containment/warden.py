@@ -19,7 +19,6 @@ assert sys.platform == "linux"
 import ctypes
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -100,11 +99,10 @@ def _reap() -> bool:
 
 
 def end_everybody() -> None:
-    """End whatever is left."""
+    """End whatever is left: our children, whose numbers are theirs until we reap them, and then theirs."""
     while _reap():
-        for pid in [*descendants(os.getpid())]:
-            with suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+        for pid in children(os.getpid()):
+            os.kill(pid, signal.SIGKILL)
         time.sleep(0.001)
 
 
@@ -126,17 +124,19 @@ def _name(pid: int) -> str:
 def watch_over(command: list[str]) -> int:
     """Run *command*; its exit code, or 1 if anybody has outlived it."""
     become_subreaper()
-    with subprocess.Popen(command) as process:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda got, _: process.send_signal(got))
-        code = process.wait()
+    main = os.spawnvp(os.P_NOWAIT, command[0], command)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda got, _: os.kill(main, got))
+    pid = status = 0
+    while pid != main:
+        pid, status = os.waitpid(-1, 0)
     try:
         collect()
     except AssertionError as left:
         print(f"warden: after {command[:4]}: {left}", file=sys.stderr)
         end_everybody()
         return 1
-    return code
+    return abs(os.waitstatus_to_exitcode(status))
 
 
 if __name__ == "__main__":

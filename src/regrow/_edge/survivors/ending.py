@@ -50,9 +50,9 @@ class Hunt:
         """Those that cannot be ended, and why."""
         self.leaves_left: dict[str, str] = {}
         """The control groups that cannot be."""
-        entries = [entry for entry in contents.entries.values() ]
+        entries = [entry for entry in contents.entries.values() if entry.place == place]
         owner = contents.owner
-        self._listed = {(entry.pid, entry.start): entry for entry in entries}
+        self._listed = {(entry.pid, f.start): entry for entry in entries if (f:=look(entry.pid))}
         self._leaves = [(entry, entry.leaf) for entry in entries if entry.leaf is not None]
         self._owner = owner if owner is not None and owner.place == place else None
         self._with_pidfd = with_pidfd
