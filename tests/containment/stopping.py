@@ -20,7 +20,7 @@ import time
 import attrs
 import trio
 from tests.containment.families import MEMBERS, torture_tree
-from tests.containment.warden import become_subreaper, collect, describe, identity, is_left
+from tests.containment.warden import become_subreaper, collect, describe, end_everybody, identity, is_left
 from tests.guardian.hostile import Identity, alive, new_marker
 
 from regrow import ChildSpec, SupervisorHandle, SupervisorSpec, open_supervisor
@@ -42,9 +42,10 @@ class Lane:
     is_complete: trio.Event = attrs.field(factory=trio.Event)
 
     def hear(self, line: str) -> None:
-        """One of them says who it is."""
-        name, pid = line.split()
-        self.family[name] = int(pid)
+        """One of them says who it is; or the shell tells how one has ended."""
+        name, _, pid = line.partition(" ")
+        if name in MEMBERS:
+            self.family[name] = int(pid)
         if len(self.family) == len(MEMBERS):
             self.is_complete.set()
 
@@ -65,13 +66,12 @@ class Result:
     times: list[float] = attrs.field(factory=list[float])
     left: list[object] = attrs.field(factory=list[object])
     late: list[float] = attrs.field(factory=list[float])
-    refused: int = 0
 
     def note(self, four: set[Identity], marker: str, seconds: float) -> None:
         """A stop has returned, this very moment."""
         left = {who for who in four if is_left(who)} | alive(marker)
         if left:
-            self.left.append(describe({pid for pid, _ in left}) or [str(who) for who in left])
+            self.left.append({"who": sorted(left), "now": describe({pid for pid, _ in left})})
         if seconds > GRACE + 1:
             self.late.append(round(seconds, 3))
         self.times.append(seconds)
@@ -82,7 +82,6 @@ class Result:
         quantiles = [round(times[int(share * (len(times) - 1))] * 1000, 1) for share in (0.5, 0.99, 1)]
         return {
             "runs": len(times),
-            "gone": len(times) - len(self.left),
             "left": self.left,
             "late": self.late,
             "ms (median, 99 %, max)": quantiles,
@@ -123,11 +122,13 @@ async def torture(guardian: str, mood: str, runs: int) -> Result:
 
 def main(guardian: str, mood: str, runs: int) -> None:
     become_subreaper()
-    result = trio.run(torture, guardian, mood, runs)
     try:
-        collect(patience=2)
+        result = trio.run(torture, guardian, mood, runs)
+        collect(patience=1)
     except AssertionError as left:
         result.left.append(str(left))
+    finally:
+        end_everybody()
     print(json.dumps({"guardian": guardian, "mood": mood, **result.summary()}))
 
 

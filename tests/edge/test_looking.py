@@ -63,7 +63,7 @@ async def test_a_look_happens_in_a_thread_and_is_bounded(lab, monkeypatch):
         hang.wait(1)
 
     monkeypatch.setattr(sample, "take_sample", look)
-    monkeypatch.setattr("regrow._edge.tools._LOOK", 0.05)
+    monkeypatch.setattr("regrow._edge.workshop._LOOK", 0.05)
     with trio.fail_after(0.9):
         assert await life.controls.sample() is None
     assert seen == [False]

@@ -224,11 +224,12 @@ async def test_a_number_that_is_another_s_by_now_is_left_alone(state, with_pidfd
 
 
 async def test_another_boot_and_another_pid_namespace_are_another_world(state):
-    with stranger(env={"REGROW_STATE": FORGED}, start_new_session=True) as pid:
+    with orphan(REGROW_STATE=FORGED) as pid:
         for change in ({"boot": "another"}, {"namespace": "pid:[1]"}):
             elsewhere = attrs.evolve(here(), **change)
             forge(state, entry_of(pid, place=elsewhere), place=elsewhere)
             assert await end(state) == []
+            assert is_alive(pid)
 
 
 async def test_the_number_of_a_group_proves_nothing_if_its_leader_is_another_now(state):

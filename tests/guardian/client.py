@@ -54,8 +54,16 @@ class Client:
         if memory is not None:
             os.close(memory)
 
-    def start(self, *command: str, env: dict[str, str] | None = None, fds: Sequence[int] = (), **options) -> int:
-        """Ask for a child; its id. Without descriptors it has /dev/null three times."""
+    def start(
+        self,
+        *command: str,
+        env: dict[str, str] | None = None,
+        fds: Sequence[int] = (),
+        cgroup: int | None = None,
+        cgroup_is_missing: bool = False,
+        **options,
+    ) -> int:
+        """Ask for a child; its id. Without descriptors it has /dev/null three times. *cgroup* is a directory's."""
         self.last_id += 1
         environment = os.environ if env is None else env
         options.setdefault("candidates", [command[0].encode()])
@@ -64,9 +72,10 @@ class Client:
             arguments=[word.encode() for word in command],
             environment=[f"{name}={value}".encode() for name, value in environment.items()],
             descriptors=len(fds),
+            cgroup=cgroup is not None or cgroup_is_missing,
             **options,
         )
-        self.send(wire.start(wanted), fds)
+        self.send(wire.start(wanted), fds if cgroup is None else (*fds, cgroup))
         return self.last_id
 
     def launch(self, *command: str, **options) -> Launched:

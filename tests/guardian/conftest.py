@@ -8,7 +8,7 @@ import sys
 assert sys.platform == "linux"
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -49,6 +49,24 @@ def guardian(implementation, request, tmp_path, marker) -> list[str]:
     if implementation == "c":
         return [str(shutil.copy(request.getfixturevalue("compiled"), tmp_path / f"guardian-{marker}"))]
     return [sys.executable, "-I", "-S", str(shutil.copy(build.PYTHON, tmp_path / f"guardian-{marker}.py"))]
+
+
+@pytest.fixture
+def variant(implementation, tmp_path, marker) -> Callable[[str], list[str]]:
+    """Makes a guardian that lacks something, by the name that both sources have for that, with the marker in it."""
+
+    def make(name: str) -> list[str]:
+        if implementation == "c":
+            path = build.build(tmp_path, options=[f"-D{name}=1"])
+            assert path is not None
+            return [str(path.rename(tmp_path / f"guardian-{marker}-{name}"))]
+        text = build.PYTHON.read_text()
+        assert f"\n{name} = False\n" in text
+        path = tmp_path / f"guardian-{marker}-{name}.py"
+        path.write_text(text.replace(f"\n{name} = False\n", f"\n{name} = True\n"))
+        return [sys.executable, "-I", "-S", str(path)]
+
+    return make
 
 
 @pytest.fixture

@@ -79,6 +79,7 @@ class Process:
     def stop(self) -> None:
         """Stop it, ready or not. Its supervisor is told when it is gone, or stuck."""
         self._is_stopping = True
+        self._over.set()  # what runs is not cancelled, only woken: an exception for each of a thousand takes its time
         self._scope.cancel()
 
     def hurry(self) -> None:
@@ -117,23 +118,24 @@ class Process:
     async def _live(self) -> Exit:
         refused: NotLaunched | None = None
         try:
-            with self._scope:
-                answer = await self._launch()
-                if isinstance(answer, NotLaunched):
-                    refused = answer
-                else:
-                    self.running = answer
-                    await self._over.wait()
+            answer = await self._launch()
+            if isinstance(answer, NotLaunched):
+                refused = answer
+            elif answer is not None:
+                self.running = answer
+                await self._over.wait()
         finally:  # also when the task is cancelled: its supervisor has broken down
-            with trio.CancelScope(shield=True):  # bounded by the ladder and by `revoke`
-                await self._end()
+            if self._is_launching or not self._gone.is_set():
+                with trio.CancelScope(shield=True):  # bounded by the ladder and by `revoke`
+                    await self._end()
         if not self._gone.is_set() and self.pid is not None:
             await self._wait_for_stuck()
         return self._judge() if refused is None else _not_launched(refused, self.pid)
 
-    async def _launch(self) -> RunningProcess | NotLaunched:
-        """Ask for the start, for as long as a start may take: a file system may never answer."""
-        with trio.move_on_after(self.spec.start_timeout):
+    async def _launch(self) -> RunningProcess | NotLaunched | None:
+        """Ask for the start, for as long as a start may take: a file system may never answer. `None`: it is stopped."""
+        self._scope.deadline = trio.current_time() + self.spec.start_timeout
+        with self._scope:
             if stuck := self.tree.stuck.get(self.key.path):  # no two incarnations of one child at once
                 await stuck.wait_gone()
             self.tree.keeping.begin(self.key.path)
@@ -141,6 +143,8 @@ class Process:
             answer = await self.tree.launcher.launch(self.key, self.spec, self._on_fact)
             self._is_launching = False
             return answer
+        if self._is_stopping:
+            return None
         why = f"not launched within {self.spec.start_timeout:g} s"
         if stuck := self.tree.stuck.get(self.key.path):
             why += f": process {stuck.pid} of {stuck.key} is still there after the kill"

@@ -16,6 +16,7 @@ from regrow._edge.descending import signal_descendants
 from regrow._edge.handle import Handle
 from regrow._edge.holding import Answer, Ending, Make, Spawned, Take
 from regrow._edge.order import Order
+from regrow._edge.signalled import Signalled
 from regrow._edge.spawner import Spawner
 from regrow._edge.spawning import Child, spawn
 from regrow._edge.strays import Strays, has_company
@@ -43,7 +44,7 @@ class GroupForm:
         self._spawner.submit(partial(self._work, make), take)
 
     def _work(self, make: Make) -> Answer:
-        order = make()
+        order: Order | NotLaunched = make()
         if isinstance(order, NotLaunched):
             return order
         answer = spawn(order, with_pidfd=self._with_pidfd)
@@ -54,7 +55,7 @@ class GroupForm:
         return Spawned(hold=hold, stdin=child.stdin, stdout=child.stdout, stderr=child.stderr, file=child.file)
 
 
-class Grouped:
+class Grouped(Signalled):
     """A child of our own and its process group. See `holding.Hold`."""
 
     __slots__ = ("_form", "_handle", "_strays", "_was_killed")

@@ -16,6 +16,7 @@ from regrow._edge.guardian.records import Record
 from regrow._edge.holding import Ending
 from regrow._edge.nest import Nest
 from regrow._edge.order import Order
+from regrow._edge.signalled import Signalled
 from regrow._specs.exit import Usage
 from regrow._specs.signals import signal_name
 from regrow._specs.stop import To
@@ -23,16 +24,16 @@ from regrow._specs.stop import To
 _TO = {To.MAIN: wire.To.MAIN, To.GROUP: wire.To.GROUP, To.TREE: wire.To.TREE}
 
 
-class Guarded:
+class Guarded(Signalled):
     """A child of a shim, from its launch until its tree is gone. See `holding.Hold` and `nest.Ward`."""
 
     __slots__ = (
         "_complain", "_done", "_ended", "_id", "_is_gone", "_is_kept", "_lost", "_may_linger", "_nest", "_tell",
-        "_trouble", "_was_killed", "containment", "pid",
+        "_trouble", "_was_killed", "_pid", "containment",
     )  # fmt: skip
 
     def __init__(self, nest: Nest, child: int, order: Order, launched: records.Launched, containment: str) -> None:
-        self.pid = launched.pid
+        self._pid = launched.pid
         self.containment = containment
         self._nest = nest
         self._id = child
@@ -106,6 +107,11 @@ class Guarded:
             complain(why)
 
     # -- holding.Hold --------------------------------------------------------------------------------------------------
+
+    @property
+    def pid(self) -> int:
+        """The number of its main process."""
+        return self._pid
 
     def watch(self, tell: Callable[[], None]) -> None:
         """Call *tell*, once, when the main process is dead."""

@@ -23,11 +23,20 @@ from regrow._edge.tuning import Tuning
 Kind: TypeAlias = Literal["compiled", "python"]
 
 
+_found: dict[Kind, list[str]] = {}  # what is installed does not go away, and every spec is checked against it
+
+
 def guardians(tuning: Tuning) -> list[list[str]]:
     """The commands of the guardians that there are here, the best one first."""
     kinds: tuple[Kind, ...] = ("compiled", "python")
-    found = (locate(kind) for kind in kinds if tuning.guardian in {"auto", kind})
+    found = (_find(kind) for kind in kinds if tuning.guardian in {"auto", kind})
     return [command for command in found if command is not None]
+
+
+def _find(kind: Kind) -> list[str] | None:
+    if kind not in _found and (command := locate(kind)) is not None:
+        _found[kind] = command
+    return _found.get(kind)
 
 
 @attrs.define(kw_only=True)

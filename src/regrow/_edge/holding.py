@@ -1,21 +1,15 @@
 """A child as all of the edge sees it: ours, with its process group, or behind a guardian, with its whole tree."""
 
-# ruff: noqa: E402  a type checker for another system must not read further than the assertion
 from __future__ import annotations
-
-import sys
-
-assert sys.platform != "win32"
 
 import os
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import attrs
 
-from regrow._edge.order import Order
 from regrow._specs.exit import Usage
-from regrow._specs.protocol import NotLaunched
+from regrow._specs.protocol import Evidence, NotLaunched, Sample
 from regrow._specs.stop import To
 
 
@@ -27,11 +21,19 @@ class Ending:
     signal: str | None = None
     core_dumped: bool = False
     usage: Usage | None = None
+    kill_code: int | None = None
+    """The exit code of what was killed, where there are no signals."""
+
     lost: str = ""
     """Why nobody can know, if its guardian is gone."""
 
     loss: str = ""
     """What was lost with it."""
+
+    @property
+    def is_kill(self) -> bool:
+        """Whether it is how a kill ends a process, for all that is known."""
+        return self.code == self.kill_code and self.signal in {"SIGKILL", None}
 
 
 class Hold(Protocol):
@@ -75,6 +77,18 @@ class Hold(Protocol):
         Raises:
             PermissionError: it has become somebody else's.
         """
+
+    def pause(self) -> None:
+        """Hold its tree still, as far as the containment reaches."""
+
+    def resume(self) -> None:
+        """Let it go on."""
+
+    def take_sample(self) -> Sample | None:
+        """One reading of its tree, or `None` if it is gone. In a thread."""
+
+    def gather_evidence(self) -> Evidence | None:
+        """What it is doing, or `None` if it is gone. In a thread."""
 
     def kill(self) -> None:
         """End the whole tree, as far as the containment reaches."""
@@ -120,8 +134,8 @@ class Spawned:
 
 
 Answer: TypeAlias = Spawned | NotLaunched
-Make: TypeAlias = Callable[[], Order | NotLaunched]
-"""Makes an order when its turn has come, in whatever thread; or says that nobody wants it any more."""
+Make: TypeAlias = Callable[[], Any]
+"""Makes an order, of the kind that the form takes, when its turn has come, in whatever thread; or a `NotLaunched`."""
 
 Take: TypeAlias = Callable[[Answer], None]
 

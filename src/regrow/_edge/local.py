@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 import attrs
 
@@ -17,6 +18,7 @@ if sys.platform != "win32":
     from regrow._edge.abilities import missing
     from regrow._edge.hatching import guardians
     from regrow._edge.opened import opened
+    from regrow._edge.tools import Tools
 
 
 @attrs.frozen(kw_only=True)
@@ -43,5 +45,5 @@ class LocalLauncher:
             PlatformNotSupportedError: on Windows.
         """
         if sys.platform != "win32":
-            return opened(self.tuning)
+            return opened(partial(Tools, self.tuning))
         raise PlatformNotSupportedError("running processes", sys.platform, "Windows comes later")

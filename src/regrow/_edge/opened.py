@@ -1,14 +1,9 @@
 """An opened local launcher: who is starting, who runs, and that all of them end with it."""
 
-# ruff: noqa: E402  a type checker for another system must not read further than the assertion
 from __future__ import annotations
 
-import sys
-
-assert sys.platform != "win32"
-
 import errno
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import trio
@@ -18,8 +13,7 @@ from regrow._edge.keys import Keys
 from regrow._edge.posix import Process
 from regrow._edge.request import Request
 from regrow._edge.start import Start
-from regrow._edge.tools import Tools
-from regrow._edge.tuning import Tuning
+from regrow._edge.workshop import Workshop
 from regrow._specs.child import ChildSpec
 from regrow._specs.protocol import Key, NotLaunched, Refusal, Report
 from regrow._specs.stop import KILL
@@ -32,10 +26,10 @@ _CLOSE = 10.0  # seconds for threads that hang; each has a shorter bound of its 
 
 @asynccontextmanager
 @enable_ki_protection
-async def opened(tuning: Tuning) -> AsyncIterator[OpenLocal]:
+async def opened(make_tools: Callable[[], Workshop]) -> AsyncIterator[OpenLocal]:
     """An open launcher. Leaving the block, however that happens, ends every process; then the error goes on."""
     try:
-        launcher = OpenLocal(tuning)
+        launcher = OpenLocal(make_tools())
     except (OSError, RuntimeError) as reason:  # no descriptor, no thread
         cause = reason if isinstance(reason, OSError) else OSError(errno.EAGAIN, str(reason))
         raise IoError("the local launcher cannot be opened", cause) from reason
@@ -60,8 +54,8 @@ async def opened(tuning: Tuning) -> AsyncIterator[OpenLocal]:
 class OpenLocal:
     """A launcher that can be asked for processes. See `protocol.OpenLauncher`."""
 
-    def __init__(self, tuning: Tuning) -> None:
-        self._tools = Tools(tuning)
+    def __init__(self, tools: Workshop) -> None:
+        self._tools = tools
         self._keys = Keys()
         self._starts: dict[Key, Start] = {}
         self._processes: dict[Key, Process] = {}

@@ -5,12 +5,7 @@ does not fit is dropped, and that is said: in the place itself, and as an `Outpu
 than the child is waited for, a moment; one that is stuck holds nobody up.
 """
 
-# ruff: noqa: E402  a type checker for another system must not read further than the assertion
 from __future__ import annotations
-
-import sys
-
-assert sys.platform != "win32"
 
 import os
 import stat

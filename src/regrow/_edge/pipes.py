@@ -19,6 +19,7 @@ from regrow._edge.holding import Spawned
 from regrow._edge.outlet import Outlets
 from regrow._edge.reactor import Reactor
 from regrow._edge.request import Request
+from regrow._edge.workshop import OutputEnd
 from regrow._specs.output import OutputTo
 from regrow._specs.protocol import Output, Report, Stream
 
@@ -38,7 +39,10 @@ class OutputPipe:
 
     __slots__ = ("_chunk", "_copy", "_fd", "_is_held", "_reactor", "_report", "_stream", "_when_over")
 
-    def __init__(self, fd: int, stream: Stream, report: Report, copy: Copy | None, chunk: int = CHUNK) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917  none of it changes
+        self, reactor: Reactor, fd: int, stream: Stream, report: Report, copy: Copy | None, chunk: int = CHUNK
+    ) -> None:
+        self._reactor = reactor
         self._chunk = chunk
         self._fd = fd  # -1: closed
         self._stream = stream
@@ -46,11 +50,10 @@ class OutputPipe:
         self._copy = copy
         self._is_held = False  # not read, until there is room for the copy
 
-    def begin(self, reactor: Reactor, when_over: Callable[[OutputPipe], None]) -> None:
+    def begin(self, when_over: Callable[[OutputEnd], None]) -> None:
         """Read it, whenever there is something; *when_over* is called at its end."""
-        self._reactor = reactor
         self._when_over = when_over
-        reactor.watch(self._fd, self._read)
+        self._reactor.watch(self._fd, self._read)
 
     def drain(self) -> None:
         """Read what is there. A process that is dead has left no more than this, however much it printed.
@@ -112,14 +115,14 @@ class OutputPipe:
         self._when_over(self)
 
 
-def make_outputs(outlets: Outlets, request: Request, spawned: Spawned) -> list[OutputPipe]:
+def make_outputs(reactor: Reactor, outlets: Outlets, request: Request, spawned: Spawned) -> list[OutputEnd]:
     """Our ends of what a child prints to, each with its copy."""
     assert spawned.stdout is not None
     out, err = make_copies(outlets, request, spawned.file)
     chunk = LINES_CHUNK if request.spec.output.to is OutputTo.EVENTS else CHUNK
-    pipes = [OutputPipe(spawned.stdout, Stream.STDOUT, request.report, out, chunk)]
+    pipes: list[OutputEnd] = [OutputPipe(reactor, spawned.stdout, Stream.STDOUT, request.report, out, chunk)]
     if spawned.stderr is not None:
-        pipes.append(OutputPipe(spawned.stderr, Stream.STDERR, request.report, err, chunk))
+        pipes.append(OutputPipe(reactor, spawned.stderr, Stream.STDERR, request.report, err, chunk))
     elif err is not None:  # a terminal: all comes as standard output
         err.end()
     return pipes

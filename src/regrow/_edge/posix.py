@@ -4,30 +4,24 @@ Its end is a straight line: `_died` (a look says that it is dead), strays of its
 body keeps possible, `_bury` (it is reaped), the rest of its output, what its stop still does, `_finish`.
 """
 
-# ruff: noqa: E402  a type checker for another system must not read further than the assertion
 from __future__ import annotations
 
-import sys
-
-assert sys.platform != "win32"
-
 import errno
-import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from threading import Thread
 from typing import TypeVar
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from regrow._edge import probes, sample
+from regrow._edge import probes
 from regrow._edge.errand import Errand
 from regrow._edge.holding import Ending, Spawned
 from regrow._edge.ladder import Ladder
-from regrow._edge.pipes import OutputPipe, StdinPipe, make_outputs
 from regrow._edge.request import Request
-from regrow._edge.tools import Tools
+from regrow._edge.workshop import OutputEnd, Workshop
 from regrow._specs.child import ReadySpec
 from regrow._specs.protocol import (
     Evidence,
@@ -54,13 +48,15 @@ class Process:
         "_outputs", "_probing", "_released", "_request", "_stdin", "_strays", "_tools", "_was_asked", "_when_gone",
     )  # fmt: skip
 
-    def __init__(self, tools: Tools, request: Request, spawned: Spawned, when_gone: Callable[[Process], None]) -> None:
+    def __init__(
+        self, tools: Workshop, request: Request, spawned: Spawned, when_gone: Callable[[Process], None]
+    ) -> None:
         self._tools = tools
         self._request = request
         self._when_gone = when_gone
         self._hold = spawned.hold
-        self._stdin = None if spawned.stdin is None else StdinPipe(spawned.stdin, is_terminal=request.spec.terminal)
-        self._outputs = make_outputs(tools.outlets, request, spawned)  # those that are open
+        self._stdin = tools.stdin(request, spawned)
+        self._outputs = tools.outputs(request, spawned)  # those that are open
         self._is_dead = False  # seen dead; reaped when there is an `_ending`
         self._is_gone = False  # its terminal fact is out
         self._is_stuck = False
@@ -84,7 +80,7 @@ class Process:
         self._request.report(Launched(self._hold.pid, self._hold.containment))
         self._hold.watch(self._died)
         for pipe in self._outputs:
-            pipe.begin(self._tools.reactor, self._output_over)
+            pipe.begin(self._output_over)
         if self._request.spec.ready is None:
             self._request.report(Ready())
         else:
@@ -112,19 +108,19 @@ class Process:
 
     def pause(self) -> None:
         """Hold its process tree still, as far as the containment reaches."""
-        self._hold.signal(signal.SIGSTOP, To.TREE)
+        self._hold.pause()
 
     def resume(self) -> None:
         """Let its process tree go on."""
-        self._hold.signal(signal.SIGCONT, To.TREE)
+        self._hold.resume()
 
     async def sample(self) -> Sample | None:
         """One reading, or `None` if it is gone."""
-        return await self._look(sample.take_sample)
+        return await self._look(self._hold.take_sample)
 
     async def evidence(self) -> Evidence | None:
         """What it is doing, or `None` if it is gone."""
-        return await self._look(sample.gather_evidence)
+        return await self._look(self._hold.gather_evidence)
 
     async def write_stdin(self, data: bytes) -> None:
         """Write all of *data*, with `stdin="pipe"`."""
@@ -157,16 +153,19 @@ class Process:
         self._is_killed = True
         self._hold.kill()
 
-    def ask(self, number: int, to: To) -> None:
-        """Send it a signal that asks it to end, as far as that is allowed."""
-        with suppress(PermissionError):
+    def ask(self, number: int, to: To) -> bool:
+        """Send it a signal that asks it to end, as far as that is allowed; false if there is no way to."""
+        try:
             self._hold.ask(number, to)
+        except OSError as error:
+            return isinstance(error, PermissionError)
+        return True
 
-    def run_errand(self, command: Sequence[str]) -> Errand:
+    def run_errand(self, command: Sequence[str], when_over: Callable[[Errand], None]) -> Errand:
         """Start a command that helps to stop it."""
-        errand = Errand(self._tools.form, self._errand_over)
+        errand = Errand(self._tools.form, partial(self._errand_over, when_over))
         self._errands += (errand,)
-        errand.begin(self._request.errand(command, self._hold.pid, self._tools.environments))
+        errand.begin(self._tools.errand(self._request, command, self._hold.pid))
         return errand
 
     def get_stuck(self, waited: float) -> None:
@@ -187,7 +186,7 @@ class Process:
         self._settle()
 
     def _begin_stop(self, stop: Stop) -> None:
-        ladder = Ladder(self, stop)
+        ladder = Ladder(self, stop, self._tools.alarms)
         is_sooner = self._ladder is None or ladder.kills_at < self._ladder.kills_at
         is_dead = self._is_dead or self._hold.is_dead()  # dead, but perhaps nobody has noticed
         if self._is_stuck:
@@ -195,12 +194,14 @@ class Process:
         elif is_sooner:
             if self._ladder is not None:
                 self._ladder.give_way()
-            if not is_dead and self._tools.start_soon(ladder.descend):
+            if not is_dead:
                 self._was_asked = True
                 self._ladder = ladder
+                ladder.descend()
 
-    def _errand_over(self, errand: Errand) -> None:
+    def _errand_over(self, when_over: Callable[[Errand], None], errand: Errand) -> None:
         self._errands = tuple(other for other in self._errands if other is not errand)
+        when_over(errand)
         self._settle()
 
     # -- the end -------------------------------------------------------------------------------------------------------
@@ -224,20 +225,15 @@ class Process:
         self._ending = self._hold.reap()
         for pipe in tuple(self._outputs):
             pipe.drain()
-        if self._outputs and not self._tools.start_soon(self._wait_for_output):
-            self._cut_output()
+        if self._outputs:
+            self._tools.alarms.set(self._tools.drain, self._cut_output)
         self._settle()
-
-    @enable_ki_protection
-    async def _wait_for_output(self) -> None:
-        await trio.sleep(self._tools.drain)
-        self._cut_output()
 
     def _cut_output(self) -> None:
         for pipe in tuple(self._outputs):
             pipe.finish()
 
-    def _output_over(self, pipe: OutputPipe) -> None:
+    def _output_over(self, pipe: OutputEnd) -> None:
         self._outputs.remove(pipe)
         self._hold.hurry()  # most often because it is dying
         self._settle()
@@ -260,7 +256,7 @@ class Process:
                 usage=ending.usage,
                 strays=0 if self._is_killed else self._strays,  # killed with it, they have not outlived it
                 asked=self._was_asked,
-                killed=self._is_killed and ending.code is None and ending.signal in {"SIGKILL", None},
+                killed=self._is_killed and ending.is_kill,
             )
         )
 
@@ -299,7 +295,7 @@ class Process:
                 self._request.report(fact)
         self._probing = None
 
-    async def _look(self, reader: Callable[[int], _T]) -> _T | None:
+    async def _look(self, reader: Callable[[], _T]) -> _T | None:
         await trio.lowlevel.checkpoint()
-        found = None if self._is_dead else await self._tools.look(reader, self._hold.pid)
+        found = None if self._is_dead else await self._tools.look(reader)
         return None if self._is_dead else found  # its number may have been another's by then

@@ -8,6 +8,7 @@ import sys
 assert sys.platform != "win32"
 
 import resource
+from operator import attrgetter
 
 import attrs
 
@@ -80,14 +81,11 @@ def setup_of(spec: ChildSpec) -> Setup:
 
 def is_plain(spec: ChildSpec) -> bool:
     """Whether *spec* wants nothing special: most do not, and looking is cheaper than making a setup."""
-    return _wishes(spec) == _NO_WISHES
+    return not spec.rlimits and not spec.fds and _wishes(spec) == _NO_WISHES
 
 
-def _wishes(spec: ChildSpec) -> tuple[object, ...]:
-    return (spec.containment is Containment.NAMESPACE, *(getattr(spec, name) for name in _WISHES))
-
-
-_WISHES = tuple(field.name for field in attrs.fields(Settings))
+_MAPPINGS = {"rlimits", "fds"}  # slow to compare, and empty or not
+_wishes = attrgetter("containment", *(field.name for field in attrs.fields(Settings) if field.name not in _MAPPINGS))
 _NO_WISHES = _wishes(ChildSpec(name="plain", command=["true"]))
 
 

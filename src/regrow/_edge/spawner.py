@@ -4,12 +4,7 @@ A child that is to die with its parent is tied to the *thread* that made it, and
 somebody's downloads. So there is one thread at rest and up to four in a burst, and each lives as long as the launcher.
 """
 
-# ruff: noqa: E402  a type checker for another system must not read further than the assertion
 from __future__ import annotations
-
-import sys
-
-assert sys.platform != "win32"
 
 from collections.abc import Callable
 from contextlib import suppress

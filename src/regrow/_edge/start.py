@@ -1,24 +1,18 @@
 """One start: from the request to a process or a refusal. Nobody can cancel it half way, but it can be revoked."""
 
-# ruff: noqa: E402  a type checker for another system must not read further than the assertion
 from __future__ import annotations
-
-import sys
-
-assert sys.platform != "win32"
 
 import errno
 from collections.abc import Callable
+from typing import Any
 
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from regrow._edge import refusals
 from regrow._edge.holding import Answer, Spawned
-from regrow._edge.order import Order
 from regrow._edge.posix import Process
 from regrow._edge.request import Request
-from regrow._edge.tools import Tools
+from regrow._edge.workshop import Workshop
 from regrow._specs.protocol import Key, NotLaunched, Refusal
 
 _PAUSES = (0.025, 0.05, 0.1)
@@ -30,7 +24,7 @@ class Start:
 
     def __init__(
         self,
-        tools: Tools,
+        tools: Workshop,
         request: Request,
         when_done: Callable[[Start], None],
         when_gone: Callable[[Process], None],
@@ -59,14 +53,11 @@ class Start:
         self.answer = NotLaunched(refusal=Refusal.ENGINE, why="its launcher has ended before it was executed")
         self.done.set()
 
-    def _make(self) -> Order | NotLaunched:
+    def _make(self) -> Any:
         """When its turn has come, perhaps in a thread."""
         if self.is_revoked:
             return NotLaunched(refusal=Refusal.REVOKED, why=f"{self.key} was revoked")
-        try:
-            return self._request.order(self._tools.environments)
-        except (ValueError, MemoryError) as error:  # no bytes stand for a word of it
-            return refusals.explain(error, self._request.spec.command[0], self._request.spec.cwd)
+        return self._tools.order(self._request)
 
     def _take(self, answer: Answer) -> None:
         """Back on trio's thread, protected from KeyboardInterrupt: nothing gets lost between the spawn and this."""

@@ -7,58 +7,84 @@ import sys
 
 assert sys.platform != "win32"
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import TypeVar, TypeVarTuple, Unpack
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import trio
 
+from regrow._edge.alarms import Alarms
+from regrow._edge import ordering, refusals
 from regrow._edge.environment import Environments
 from regrow._edge.grouped import GroupForm
 from regrow._edge.handle import has_pidfd
 from regrow._edge.hatching import guardians
-from regrow._edge.holding import Form
+from regrow._edge.holding import Form, Spawned
 from regrow._edge.nest import Surroundings
 from regrow._edge.nests import Nests
-from regrow._edge.outlet import Outlets
+from regrow._edge.order import Order
+from regrow._edge.pipes import StdinPipe, make_outputs
 from regrow._edge.reactor import make_reactor
+from regrow._edge.room import make_room
+from regrow._edge.request import Request
 from regrow._edge.sockets import Sockets
 from regrow._edge.spawner import Spawner
 from regrow._edge.strays import Strays
 from regrow._edge.tuning import Tuning
 from regrow._edge.waiting import Deaths
+from regrow._edge.workshop import InputEnd, OutputEnd, Workshop
+from regrow._specs.protocol import NotLaunched
 
-_Args = TypeVarTuple("_Args")
-_T = TypeVar("_T")
-
-_LOOKS = 4  # how many threads look at processes at once
-_LOOK = 5.0  # seconds that a look at a process may take
 _CLOSE = 2.0  # seconds that a thread has that is stuck in an exec; then it is left to itself
 
 
-class Tools:
+class Tools(Workshop):
     """Made on trio's thread, at work within `at_work`, given back with `close`."""
 
     def __init__(self, tuning: Tuning) -> None:
-        self.drain = tuning.drain
+        make_room()
+        super().__init__(tuning)
         self.with_pidfd = tuning.pidfd and has_pidfd()
-        self.limiter = trio.CapacityLimiter(_LOOKS)
         self.reactor = make_reactor(tuning)
         self.deaths = Deaths(self.reactor)
         self.strays = Strays()
         self.sockets = Sockets()
+        self.alarms = Alarms()
         self.environments = Environments()
         self.spawner = Spawner()
-        self.outlets = Outlets(tuning, self.start_soon)
         self._group = GroupForm(self.spawner, self.deaths, self.strays, with_pidfd=self.with_pidfd)
         self._nests: Nests | None = None
         self._commands = guardians(tuning)
-        self._nursery: trio.Nursery | None = None
 
     @property
     def form(self) -> Form:
         """How processes are made."""
         return self._group if self._nests is None else self._nests
+
+    def order(self, request: Request) -> Order | NotLaunched:
+        """How to spawn what is wanted, or why that cannot be."""
+        try:
+            return ordering.order(request, self.environments)
+        except (ValueError, MemoryError) as error:  # no bytes stand for a word of it
+            return refusals.explain(error, request.spec.command[0], request.spec.cwd)
+
+    def errand(self, request: Request, command: Sequence[str], pid: int) -> Order:
+        """How to spawn a command that helps to stop it."""
+        return ordering.errand(request, command, pid, self.environments)
+
+    def outputs(self, request: Request, spawned: Spawned) -> list[OutputEnd]:
+        """Our ends of what a child prints to."""
+        return make_outputs(self.reactor, self.outlets, request, spawned)
+
+    def stdin(self, request: Request, spawned: Spawned) -> InputEnd | None:
+        """Our end of what it reads, if that is a pipe or a terminal."""
+        return None if spawned.stdin is None else StdinPipe(spawned.stdin, is_terminal=request.spec.terminal)
+
+    def forget(self, tree: str, path: str) -> None:
+        """Give back the sockets of *path*."""
+        self.sockets.forget(tree, path)
+
+    def services(self) -> Iterable[Callable[[], Awaitable[object]]]:
+        """The tasks by which deaths and output are noticed."""
+        return self.reactor.run, self.deaths.run, self.strays.run
 
     async def prepare(self) -> None:
         """Have guardians, where there can be any. While at work."""
@@ -75,32 +101,6 @@ class Tools:
         """Let them end, with all that they guard. While at work."""
         if self._nests is not None:
             await self._nests.end()
-
-    def start_soon(self, task: Callable[[Unpack[_Args]], Awaitable[object]], *args: *_Args) -> bool:
-        """Start *task* in the background; false between two stretches of work, when nothing is started any more."""
-        if self._nursery is None:
-            return False
-        self._nursery.start_soon(task, *args)
-        return True
-
-    @asynccontextmanager
-    async def at_work(self) -> AsyncIterator[None]:
-        """Within the block, deaths and output are noticed. Its end, or an error in a task, cancels every task."""
-        async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            try:
-                for task in (self.reactor.run, self.deaths.run, self.strays.run):
-                    nursery.start_soon(task)
-                yield
-            finally:
-                self._nursery = None
-                nursery.cancel_scope.cancel()
-
-    async def look(self, reader: Callable[[int], _T], pid: int) -> _T | None:
-        """What *reader* sees of a process, in a thread; `None` if that takes too long."""
-        with trio.move_on_after(_LOOK):
-            return await trio.to_thread.run_sync(reader, pid, limiter=self.limiter, abandon_on_cancel=True)
-        return None
 
     async def close(self) -> None:
         """End the threads, and give back the rest. Bounded."""

@@ -1,15 +1,10 @@
 """Threads that write, because writing may block: a terminal can be held by Ctrl-S for hours."""
 
-# ruff: noqa: E402  a type checker for another system must not read further than the assertion
 from __future__ import annotations
 
-import sys
-
-assert sys.platform != "win32"
-
 import os
-import select
 import stat
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
@@ -18,6 +13,26 @@ from threading import Thread, current_thread
 import trio
 
 _LOOK = 250  # milliseconds between two questions whether a place that does not take anything is still wanted
+
+if sys.platform == "win32":
+    STEP = 4096
+    """Bytes that are written at once."""
+
+    def is_writable(fd: int) -> bool:
+        """Nothing here can say so: a place that takes nothing holds its thread for as long as we live."""
+        return True
+
+else:
+    import select
+
+    STEP = select.PIPE_BUF
+    """Bytes that are written at once: a pipe or terminal that is ready takes so many, also if others write to it."""
+
+    def is_writable(fd: int) -> bool:
+        """Whether a write would not block, now or in a moment."""
+        poll = select.poll()
+        poll.register(fd, select.POLLOUT)
+        return bool(poll.poll(_LOOK))
 
 
 class Writer:
@@ -66,9 +81,8 @@ class Writer:
         """Write *data*, however long it takes; return how many bytes of it could not be written."""
         left = memoryview(data)
         with suppress(OSError):
-            # A pipe or terminal that is ready takes this much without blocking, also if others write to it, so
-            # that this thread can be ended while it waits.
-            step = len(data) if stat.S_ISREG(os.fstat(fd).st_mode) else select.PIPE_BUF
+            # Not all at once: this thread is to be ended while it waits.
+            step = len(data) if stat.S_ISREG(os.fstat(fd).st_mode) else STEP
             while left and self._wait_writable(fd):
                 with suppress(BlockingIOError):
                     left = left[os.write(fd, left[:step]) :]
@@ -80,10 +94,8 @@ class Writer:
             self._token.run_sync_soon(call, *args)
 
     def _wait_writable(self, fd: int) -> bool:
-        poll = select.poll()
-        poll.register(fd, select.POLLOUT)
         while not self._is_hopeless:
-            if poll.poll(_LOOK):
+            if is_writable(fd):
                 return True
         return False
 

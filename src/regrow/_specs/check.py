@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
+from weakref import WeakValueDictionary
 
 import attrs
 
@@ -19,6 +21,8 @@ from regrow.exceptions import InvalidSpecError
 
 _KEY = "regrow.validator"
 _lenient: ContextVar[bool] = ContextVar("regrow_lenient", default=False)
+_suspects: WeakValueDictionary[int, Any] = WeakValueDictionary()
+"""Specs that there are although they are wrong. Mostly none: then nothing needs to be checked again."""
 
 
 @attrs.frozen
@@ -56,9 +60,11 @@ def report(spec: Any, place: str) -> None:
     Raises:
         InvalidSpecError: if there is any problem; never inside `leniently()`.
     """
-    if _lenient.get():
-        return
     found = list(_own_problems(spec, place))
+    if _lenient.get():
+        if found:
+            _suspects[id(spec)] = spec
+        return
     for part, suffix in _parts(spec):
         if not suffix.startswith("/"):  # children have been checked when they were made, parts perhaps not
             found += problems(part, place + suffix)
@@ -78,6 +84,8 @@ def leniently() -> Iterator[None]:
 
 def problems(spec: Any, place: str | None = None) -> list[Problem]:
     """Everything that is wrong with a spec and all that it contains, each with its full path."""
+    if not _suspects:
+        return []
     here = str(getattr(spec, "name", type(spec).__name__)) if place is None else place
     found = list(_own_problems(spec, here))
     for part, suffix in _parts(spec):
@@ -89,23 +97,29 @@ def _parts(spec: Any) -> Iterator[tuple[Any, str]]:
     """The specs that *spec* contains, each with the end of its place."""
     for field in attrs.fields(type(spec)):
         value = getattr(spec, field.name)
-        if _is_spec(value):
+        if _is_spec(type(value)):
             yield value, f".{field.name}"
         elif isinstance(value, tuple):
             for index, item in enumerate(value):
-                if _is_spec(item):
+                if _is_spec(type(item)):
                     in_tree = field.name == "children" and hasattr(item, "name")
                     yield item, f"/{item.name}" if in_tree else f".{field.name}[{index}]"
 
 
-def _is_spec(value: Any) -> bool:
-    return attrs.has(type(value)) and any(_KEY in f.metadata for f in attrs.fields(type(value)))
+@cache
+def _is_spec(kind: type) -> bool:
+    return attrs.has(kind) and any(_KEY in field.metadata for field in attrs.fields(kind))
+
+
+@cache
+def _checks(kind: type) -> tuple[tuple[attrs.Attribute[Any], Callable[[Any, Any, Any], object]], ...]:
+    return tuple((field, field.metadata[_KEY]) for field in attrs.fields(kind))
 
 
 def _own_problems(spec: Any, place: str) -> Iterator[Problem]:
-    for field in attrs.fields(type(spec)):
+    for field, check in _checks(type(spec)):
         try:
-            field.metadata[_KEY](spec, field, getattr(spec, field.name))
+            check(spec, field, getattr(spec, field.name))
         except (TypeError, ValueError) as error:
             yield Problem(f"{place}.{field.name}", str(error))
     combinations: Callable[[], Iterable[Problem]] = getattr(spec, "combinations", tuple)

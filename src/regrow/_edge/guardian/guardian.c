@@ -59,6 +59,9 @@
 #ifndef DELAY_BEFORE_EXEC_MS
 #define DELAY_BEFORE_EXEC_MS 0 /* tests widen the window between fork and exec */
 #endif
+#ifndef NO_CLONE3
+#define NO_CLONE3 0 /* tests see to it that we can do without, as before Linux 5.7 */
+#endif
 
 /* ---- The kernel -------------------------------------------------------------------------------------------------- */
 
@@ -71,7 +74,8 @@ enum {
     NR_rt_sigqueueinfo = 129, NR_setpriority = 141, NR_prctl = 157, NR_sched_setaffinity = 203, NR_getdents64 = 217,
     NR_clock_gettime = 228, NR_exit_group = 231, NR_waitid = 247, NR_ioprio_set = 251, NR_openat = 257,
     NR_readlinkat = 267, NR_ppoll = 271, NR_signalfd4 = 289, NR_dup3 = 292, NR_prlimit64 = 302,
-    NR_pidfd_send_signal = 424, NR_pidfd_open = 434, NR_close_range = 436,
+    NR_pidfd_send_signal = 424, NR_pidfd_open = 434, NR_clone3 = 435,
+    NR_close_range = 436,
 };
 
 static long call(long number, long a, long b, long c, long d, long e, long f) {
@@ -86,8 +90,9 @@ static long call(long number, long a, long b, long c, long d, long e, long f) {
     return result;
 }
 
-/* The child of this clone calls `entry` on the stack that ends at `top`, and must not return from it. */
-static long clone_onto(char *top, long flags, void (*entry)(void)) {
+/* Call clone or clone3 with `a` and `b`, and nothing else. The child calls `entry`, on a stack of its own, and must not
+ * return from it. */
+static long clone_calling(void (*entry)(void), long number, long a, long b) {
     long result;
     register long r10 __asm__("r10") = 0;
     register long r8 __asm__("r8") = 0;
@@ -97,7 +102,7 @@ static long clone_onto(char *top, long flags, void (*entry)(void)) {
                      "call *%[entry]\n"
                      "1:"
                      : "=a"(result)
-                     : "0"((long)NR_clone), "D"(flags), "S"(top), "d"(0L), "r"(r10), "r"(r8), [entry] "r"(entry)
+                     : "0"(number), "D"(a), "S"(b), "d"(0L), "r"(r10), "r"(r8), [entry] "r"(entry)
                      : "rcx", "r11", "cc", "memory");
     return result;
 }
@@ -118,7 +123,8 @@ enum {
     NR_setresuid = 147, NR_setresgid = 149, NR_setsid = 157, NR_setgroups = 159, NR_getrusage = 165, NR_umask = 166,
     NR_prctl = 167, NR_getpid = 172, NR_getppid = 173, NR_recvmsg = 212, NR_munmap = 215, NR_clone = 220,
     NR_execve = 221, NR_mmap = 222, NR_madvise = 233, NR_wait4 = 260, NR_prlimit64 = 261,
-    NR_pidfd_send_signal = 424, NR_pidfd_open = 434, NR_close_range = 436,
+    NR_pidfd_send_signal = 424, NR_pidfd_open = 434, NR_clone3 = 435,
+    NR_close_range = 436,
 };
 
 static long call(long number, long a, long b, long c, long d, long e, long f) {
@@ -133,10 +139,10 @@ static long call(long number, long a, long b, long c, long d, long e, long f) {
     return x0;
 }
 
-static long clone_onto(char *top, long flags, void (*entry)(void)) {
-    register long x8 __asm__("x8") = NR_clone;
-    register long x0 __asm__("x0") = flags;
-    register char *x1 __asm__("x1") = top;
+static long clone_calling(void (*entry)(void), long number, long a, long b) {
+    register long x8 __asm__("x8") = number;
+    register long x0 __asm__("x0") = a;
+    register long x1 __asm__("x1") = b;
     register long x2 __asm__("x2") = 0;
     register long x3 __asm__("x3") = 0;
     register long x4 __asm__("x4") = 0;
@@ -177,6 +183,7 @@ enum { PROT_READ = 1, PROT_WRITE = 2, MAP_PRIVATE = 2, MAP_ANONYMOUS = 32, MADV_
 enum { POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, POLLNVAL = 32 };
 enum { WNOHANG = 1, WEXITED = 4, WNOWAIT = 0x01000000, P_ALL = 0, P_PID = 1, RUSAGE_CHILDREN = -1 };
 enum { PR_SET_PDEATHSIG = 1, PR_SET_DUMPABLE = 4, PR_SET_NAME = 15, PR_SET_CHILD_SUBREAPER = 36, PR_SET_NO_NEW_PRIVS = 38 };
+#define CLONE_INTO_CGROUP 0x200000000u
 enum { SIG_SETMASK = 2, CLOCK_MONOTONIC = 1, CLONE_VM = 0x100, CLONE_VFORK = 0x4000, SCM_RIGHTS = 1, SOL_SOCKET = 1 };
 enum { TIOCSCTTY = 0x540e, IOPRIO_WHO_PROCESS = 1 };
 enum { MSG_CTRUNC = 8, MSG_TRUNC = 0x20, MSG_DONTWAIT = 0x40, MSG_CMSG_CLOEXEC = 0x40000000 };
@@ -189,6 +196,7 @@ struct signal_order { int32_t number, error, code, pad; uint32_t pid, uid; int64
 struct death_news { int32_t number, error, code, pad, pid; uint8_t rest[108]; };
 struct kernel_usage { int64_t user_s, user_us, system_s, system_us, maximum, unused[3], minor, major, swaps, blocks_in,
                       blocks_out, messages[2], signals, voluntary, involuntary; };
+struct clone_wish { uint64_t flags, pidfd, child, parent, signal, stack, stack_size, tls, pids, n_pids, cgroup; };
 struct vector { void *base; size_t length; };
 struct message { void *name; uint32_t name_length, pad; struct vector *parts; size_t n_parts; void *control;
                  size_t control_length; uint32_t flags, pad2; };
@@ -198,6 +206,7 @@ _Static_assert(sizeof(struct signal_news) == 128 && offsetof(struct signal_news,
 _Static_assert(sizeof(struct signal_order) == 128, "siginfo_t");
 _Static_assert(sizeof(struct death_news) == 128, "siginfo_t");
 _Static_assert(sizeof(struct kernel_usage) == 144, "struct rusage");
+_Static_assert(sizeof(struct clone_wish) == 88, "struct clone_args");
 _Static_assert(sizeof(struct message) == 56, "struct msghdr");
 
 /* ---- What goes over the wire (wire.py is its twin) --------------------------------------------------------------- */
@@ -207,10 +216,11 @@ enum request_kind { START = 1, SIGNAL = 2, KILL = 3, DESTROY = 4 };
 enum record_kind { HELLO = 1, LAUNCHED = 2, FAILED = 3, EXITED = 4, GONE = 5, OUT_OF_REACH = 6, STUCK = 7, LOST = 8,
                    REFUSED = 9 };
 enum start_flag { NO_NEW_PRIVS = 1, STRINGS_IN_MEMFD = 2, TELL_LISTEN_PID = 4, SET_UMASK = 8, SET_NICE = 16,
-                  SET_USER = 32, SET_GROUP = 64, SET_GROUPS = 128, SET_IO_PRIORITY = 256, TERMINAL = 512 };
+                  SET_USER = 32, SET_GROUP = 64, SET_GROUPS = 128, SET_IO_PRIORITY = 256, TERMINAL = 512,
+                  CGROUP = 2048 };
 enum stage { AT_REQUEST = 1, AT_DESCRIPTORS = 2, AT_FORK = 3, AT_PRIVILEGES = 4, AT_NICE = 5, AT_DIRECTORY = 6,
              AT_EXEC = 7, AT_RLIMIT = 8, AT_IO_PRIORITY = 9, AT_AFFINITY = 10, AT_GROUPS = 11, AT_GROUP = 12,
-             AT_USER = 13, AT_TERMINAL = 14 };
+             AT_USER = 13, AT_TERMINAL = 14, AT_CGROUP = 15 };
 enum target { TO_MAIN = 0, TO_GROUP = 1, TO_TREE = 2, AND_CONTINUE = 4 };
 enum record_flag { HAS_CHILDREN_FILE = 1, HAS_PIDFD = 2, WAS_STOPPED = 4, LEFT_SOME = 8 };
 static const uint32_t FOR_EVER = 0xffffffff; /* as `linger_ms`: the strays are kept */
@@ -266,6 +276,12 @@ static int64_t now_ms(void) {
 static void nap(int64_t ms) {
     struct timespec time = {ms / 1000, ms % 1000 * 1000000};
     CALL5(ppoll, NULL, 0, &time, NULL, 0);
+}
+
+static int write_file_at(int directory, const char *name, const char *text, size_t length) {
+    long fd = CALL4(openat, directory, name, O_WRONLY | O_CLOEXEC, 0), done = fd;
+    if (fd >= 0) done = CALL3(write, fd, text, length), CALL1(close, fd);
+    return done < 0 ? (int)done : 0;
 }
 
 static void *pages(size_t bytes) {
@@ -569,6 +585,7 @@ static struct {
     size_t scratch_size;
     char *strings;
     int32_t shim;
+    int cgroup, is_inside; /* the directory, or -1; whether the main process is there from its birth on */
     int error, stage, candidate;
 } task;
 
@@ -633,6 +650,8 @@ static int prepare(void) {
     task.scratch = pages(task.scratch_size);
     task.strings = find_strings();
     if (!task.scratch || !task.strings) return -ENOMEM;
+    task.cgroup = request->flags & CGROUP && task.n_fds ? task.fds[--task.n_fds] : -1;
+    if (request->flags & CGROUP && task.cgroup < 0) return -EINVAL;
     const char *at = task.strings, *end = at + request->bytes, **to = task.scratch;
     if (end[-1] || !find_settings()) return -EINVAL;
     task.directory = at;
@@ -689,6 +708,10 @@ static void become_user(void) {
     die_with_the_shim();
 }
 
+static void enter_cgroup(void) {
+    if (task.cgroup >= 0 && !task.is_inside) must(AT_CGROUP, write_file_at(task.cgroup, "cgroup.procs", "0", 1));
+}
+
 /* Whoever may raise a limit or a priority may do so only before it becomes another user, and a directory is entered
  * as the one that it will be. The limit of descriptors is for those that the program opens: ours are there before it.
  * All of this belongs to a process, although memory is still shared; what does not is put right by the shim. */
@@ -724,6 +747,7 @@ __attribute__((noreturn)) static void execute(void) {
 __attribute__((noreturn)) static void become_main(void) {
     uint64_t nothing = 0;
     die_with_the_shim();
+    enter_cgroup();
     CALL0(setsid);
     apply_settings();
     if (task.request->flags & TELL_LISTEN_PID) tell_listen_pid();
@@ -732,13 +756,28 @@ __attribute__((noreturn)) static void become_main(void) {
     execute();
 }
 
+/* In its cgroup from its first moment on, where the kernel can do that; else it goes there before its program runs. What
+ * else may be wrong with the cgroup is then found out by the same way, and told. */
+static long clone_main(void) {
+    char *top = (char *)task.scratch + task.scratch_size;
+    struct clone_wish wish = {.flags = CLONE_VM | CLONE_VFORK | CLONE_INTO_CGROUP, .signal = SIGCHLD,
+                              .stack = (uintptr_t)top - STACK, .stack_size = STACK, .cgroup = (uint64_t)task.cgroup};
+    task.is_inside = task.cgroup >= 0 && !NO_CLONE3;
+    if (task.is_inside) {
+        long pid = clone_calling(become_main, NR_clone3, (long)&wish, sizeof wish);
+        if (pid >= 0 || pid == -EAGAIN || pid == -ENOMEM) return pid;
+        task.is_inside = 0;
+    }
+    return clone_calling(become_main, NR_clone, CLONE_VM | CLONE_VFORK | SIGCHLD, (long)top);
+}
+
 static long launch(void) {
     long pid = prepare();
     if (pid < 0) {
         task.stage = AT_REQUEST, task.error = (int)-pid;
         return pid;
     }
-    pid = clone_onto((char *)task.scratch + task.scratch_size, CLONE_VM | CLONE_VFORK | SIGCHLD, become_main);
+    pid = clone_main();
     /* Who becomes somebody else closes its memory to debuggers, and that was ours, too. */
     if (task.request->flags & (SET_USER | SET_GROUP)) CALL5(prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
     if (pid < 0) task.stage = AT_FORK, task.error = (int)-pid;
@@ -767,6 +806,11 @@ static struct {
     struct blow last;
 } shim;
 
+/* Reaches also members who became somebody whom we may not kill; at once, and no fork escapes it (from Linux 5.14). */
+static void strike_cgroup(void) {
+    if (task.cgroup >= 0) write_file_at(task.cgroup, "cgroup.kill", "1", 1);
+}
+
 static void end_tree(void) {
     if (shim.phase >= ENDING) return;
     shim.phase = ENDING;
@@ -778,6 +822,7 @@ static void end_tree(void) {
         CALL2(kill, -shim.main, SIGKILL);
         CALL2(kill, shim.main, SIGKILL);
     }
+    strike_cgroup();
 }
 
 static void after_main(void) {
@@ -845,6 +890,7 @@ static void tell_trouble(enum record_kind kind, int32_t pid, uint32_t count) {
 
 static void strike(void) {
     if (!shim.blows++) return; /* the group's death is often all it takes */
+    strike_cgroup();
     shim.last = kill_children(NULL);
     if (shim.last.refused) {
         signal_descendants(SIGKILL, 0); /* below what we may not kill there may be somebody whom we may */

@@ -31,9 +31,9 @@ VERSION = 1
 START, SIGNAL, KILL, DESTROY = range(1, 5)
 HELLO, LAUNCHED, FAILED, EXITED, GONE, OUT_OF_REACH, STUCK, LOST, REFUSED = range(1, 10)
 NO_NEW_PRIVS, STRINGS_IN_MEMFD, TELL_LISTEN_PID, SET_UMASK, SET_NICE = 1, 2, 4, 8, 16
-SET_USER, SET_GROUP, SET_GROUPS, SET_IO_PRIORITY, TERMINAL = 32, 64, 128, 256, 512
+SET_USER, SET_GROUP, SET_GROUPS, SET_IO_PRIORITY, TERMINAL, CGROUP = 32, 64, 128, 256, 512, 2048
 AT_REQUEST, AT_DESCRIPTORS, AT_FORK, AT_PRIVILEGES, AT_NICE, AT_DIRECTORY, AT_EXEC = range(1, 8)
-AT_RLIMIT, AT_IO_PRIORITY, AT_AFFINITY, AT_GROUPS, AT_GROUP, AT_USER, AT_TERMINAL = range(8, 15)
+AT_RLIMIT, AT_IO_PRIORITY, AT_AFFINITY, AT_GROUPS, AT_GROUP, AT_USER, AT_TERMINAL, AT_CGROUP = range(8, 16)
 TO_MAIN, TO_GROUP, TO_TREE = range(3)
 AND_CONTINUE = 4
 HAS_CHILDREN_FILE, HAS_PIDFD, WAS_STOPPED, LEFT_SOME = 1, 2, 4, 8
@@ -93,6 +93,14 @@ def close_between(first: int, last: int) -> None:
             for fd in map(int, os.listdir("/proc/self/fd")):
                 if first <= fd <= last:
                     os.set_inheritable(fd, False)  # that of the listing itself is closed by now: an error
+
+
+def write_file_at(directory: int, name: str, text: bytes) -> None:
+    fd = os.open(name, os.O_WRONLY, dir_fd=directory)
+    try:
+        os.write(fd, text)
+    finally:
+        os.close(fd)
 
 
 def read_text(path: str) -> str:
@@ -283,6 +291,9 @@ class Start:
         strings, self.fds = message[fixed:], fds
         if self.flags & STRINGS_IN_MEMFD and fds:
             strings, self.fds = os.pread(fds[-1], size, 0), fds[:-1]
+        self.cgroup = -1
+        if self.flags & CGROUP:
+            *self.fds, self.cgroup = self.fds  # a ValueError if it is missing
         words = strings.split(b"\0")
         if length != len(message) or len(strings) != size or len(words) != sum(counts) + 2 or len(self.fds) != n_fds:
             raise ValueError("damaged")
@@ -327,6 +338,8 @@ def become_main(start: Start, shim: int, verdict: int) -> None:
     said: tuple[object, ...] = (AT_FORK, errno.ECHILD, 0)
     try:
         die_with(shim)
+        if start.cgroup >= 0:
+            must(AT_CGROUP, write_file_at, start.cgroup, "cgroup.procs", b"0")
         os.setsid()
         verdict = arrange(start, verdict)
         limit(start)
@@ -558,6 +571,7 @@ class Shim(Guardian):
         if not self.main_is_reaped:  # until then the number is its group's
             try_kill(-self.main, signal.SIGKILL)
             try_kill(self.main, signal.SIGKILL)
+        strike_cgroup(self.start)
 
     def after_main(self) -> None:
         if self.phase != RUNNING:
@@ -599,6 +613,7 @@ class Shim(Guardian):
         self.blows += 1
         if self.blows == 1:  # the group's death is often all it takes
             return
+        strike_cgroup(self.start)
         self.last = found, refused, pid = self.kill_children(lambda _: False)
         if refused:
             signal_descendants(signal.SIGKILL)  # below what we may not kill there may be somebody whom we may
@@ -807,15 +822,23 @@ def be_shim(nest: Nest, start: Start) -> None:
     finally:
         try:
             if code:
-                end_everything(nest)
+                end_everything(nest, start)
         finally:
             os._exit(code)
 
 
-def end_everything(guardian: Guardian) -> None:
+def strike_cgroup(start: Start) -> None:
+    """Reach also who became somebody whom we may not kill."""
+    if start.cgroup >= 0:
+        with suppress(OSError):
+            write_file_at(start.cgroup, "cgroup.kill", b"1")
+
+
+def end_everything(guardian: Guardian, start: Start) -> None:
     """The last resort of a shim that has failed."""
     with suppress(ChildProcessError):
         while True:
+            strike_cgroup(start)
             guardian.kill_children(lambda _: False)
             while os.waitpid(-1, os.WNOHANG)[0]:
                 continue

@@ -52,7 +52,7 @@ class Hunt:
         """The control groups that cannot be."""
         entries = [entry for entry in contents.entries.values() if entry.place == place]
         owner = contents.owner
-        self._listed = {(entry.pid, f.start): entry for entry in entries if (f:=look(entry.pid))}
+        self._listed = {(entry.pid, entry.start): entry for entry in entries}
         self._leaves = [(entry, entry.leaf) for entry in entries if entry.leaf is not None]
         self._owner = owner if owner is not None and owner.place == place else None
         self._with_pidfd = with_pidfd
@@ -70,8 +70,6 @@ class Hunt:
             OSError: there is no descriptor to do it with.
         """
         self.left = {facts.pid: _ABOVE for facts in self._above.values() if self._belongs(facts)}
-        if self.left:  # nobody is touched
-            return
         try:
             self._end_leaves()
             self._end_processes()

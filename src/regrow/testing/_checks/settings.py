@@ -96,14 +96,13 @@ async def it_inherits_what_it_asks_for(trial: Trial) -> None:
 
 async def it_begins_with_default_signals(trial: Trial) -> None:
     """None ignored, none blocked, whatever we do with ours."""
-    if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
-        return
-    with _odd_signals():
-        async with trial.another() as inner:
-            record = await inner.launch(children.shows_signals())
-            await record.wait_exited(code=0)
-    masks = [int(line.split()[1], 16) for line in record.output().splitlines()]
-    record.require(len(masks) == 2 and not any(masks), "no signal is ignored or blocked")
+    if sys.platform == "linux" and threading.current_thread() is threading.main_thread():
+        with _odd_signals():
+            async with trial.another() as inner:
+                record = await inner.launch(children.shows_signals())
+                await record.wait_exited(code=0)
+        masks = [int(line.split()[1], 16) for line in record.output().splitlines()]
+        record.require(len(masks) == 2 and not any(masks), "no signal is ignored or blocked")
 
 
 async def an_exit_has_its_usage(trial: Trial) -> None:
@@ -141,7 +140,10 @@ async def _describes(trial: Trial, **setting: Any) -> None:
 
 
 def _a_cpu() -> int:
-    return max(os.sched_getaffinity(0)) if sys.platform == "linux" else 0
+    cpus = {0}
+    if sys.platform == "linux":
+        cpus = os.sched_getaffinity(0)
+    return max(cpus)
 
 
 @contextmanager
@@ -154,22 +156,23 @@ def _inheritable() -> Iterator[None]:
         os.close(file)
 
 
-@contextmanager
-def _odd_signals() -> Iterator[None]:
-    """We ignore some signals, handle one, and block another."""
-    assert sys.platform != "win32"
-    ours = [signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE, signal.SIGCHLD, signal.SIGUSR1]
-    before = {number: signal.getsignal(number) for number in ours}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
-    try:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL if number is signal.SIGCHLD else signal.SIG_IGN)
-        signal.signal(signal.SIGUSR1, lambda number, frame: None)
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+if sys.platform != "win32":
+
+    @contextmanager
+    def _odd_signals() -> Iterator[None]:
+        """We ignore some signals, handle one, and block another."""
+        ignored = [signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE]
+        before = {number: signal.getsignal(number) for number in [*ignored, signal.SIGUSR1]}
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+        try:
+            for number in ignored:
+                signal.signal(number, signal.SIG_IGN)
+            signal.signal(signal.SIGUSR1, lambda number, frame: None)
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 CHECKS: tuple[Check, ...] = (

@@ -106,7 +106,8 @@ class Trial:
 
     def spec(self, command: Sequence[str], **fields: Any) -> ChildSpec:
         """What is launched."""
-        return ChildSpec(**{"name": "check", "command": command, "output": "discard", **fields})
+        everything: dict[str, Any] = {"name": "check", "command": command, "output": "discard", **fields}
+        return ChildSpec(**everything)
 
     async def start(self, record: Record, command: Sequence[str], **fields: Any) -> Record:
         """Ask for the start of *command* as *record*, and note the answer."""

@@ -36,14 +36,17 @@ def _umask() -> str:
 
 
 def _affinity() -> str:
-    if sys.platform != "linux":
-        return "?"
-    return _numbers(os.sched_getaffinity(0))
+    cpus: set[int] = set()
+    if sys.platform == "linux":
+        cpus = os.sched_getaffinity(0)
+    return _numbers(cpus) or "?"
 
 
 def _io_priority() -> str:
-    number = _IOPRIO_GET.get(os.uname().machine) if sys.platform == "linux" else None
-    if number is None:
+    number = 0
+    if sys.platform == "linux":
+        number = _IOPRIO_GET.get(os.uname().machine, 0)
+    if not number:
         return "?"
     import ctypes  # noqa: PLC0415  to start fast
 
