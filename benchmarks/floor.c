@@ -78,6 +78,8 @@ static void collect(int number) {
     struct child *child = &children[number];
     struct rusage usage;
     int status;
+    /* Closing it is not enough: a child that has just executed its program may still have a copy, for a moment. */
+    epoll_ctl(epoll, EPOLL_CTL_DEL, child->pidfd, NULL);
     close(child->pidfd);
     wait4(child->pid, &status, 0, &usage);
     child->pid = 0;

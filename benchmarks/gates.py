@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable
 
 import attrs
@@ -86,9 +87,7 @@ def _idle(results: Results) -> list[Verdict]:
 
 def _stalls(results: Results) -> list[Verdict]:
     return [
-        _of(
-            f"longest stall of the loop while 100 {phase}", results.values(f"gap {phase}", COMPILED), 0.01, milliseconds
-        )
+        _of(f"longest stall while 100 {phase}", results.values(f"gap {phase}", COMPILED), 0.01, milliseconds)
         for phase in PHASES
     ]
 
@@ -121,6 +120,4 @@ def _of(what: str, values: list[float], bar: float, show: Show, *, is_floor: boo
     """The median of *values* against *bar*."""
     if not values:
         return Verdict(what, None, bar, show, is_floor)
-    import statistics
-
     return Verdict(what, statistics.median(values), bar, show, is_floor, (min(values), max(values)))

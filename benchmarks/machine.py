@@ -6,6 +6,7 @@ import ctypes
 import os
 import resource
 import signal
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -17,7 +18,8 @@ _PROC = Path("/proc")
 
 
 def prepare() -> None:
-    """Have as many descriptors as allowed, and become the parent of whatever contestants leave behind."""
+    """Have as many descriptors as allowed, become the parent of whatever contestants leave behind, and end in order."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

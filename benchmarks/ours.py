@@ -9,7 +9,7 @@ from benchmarks.workshop import DRIVERS, Workshop
 
 sys.path.insert(0, str(DRIVERS))  # its files import one another when they are run as programs
 
-import level  # noqa: E402
+import level
 
 FLOOR = "C loop"
 COMPILED, PYTHON, GROUP = "regrow", "regrow, Python guardian", "regrow, group only"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -154,8 +155,6 @@ class Erlang(Peer):
 
     def prepare(self, wanted: Wanted) -> Running:
         """Compile the module, and start a node."""
-        import subprocess
-
         if not (self.shop.directory / "ports.beam").exists():
             subprocess.run(["erlc", "-o", str(self.shop.directory), str(HERE / "ports.erl")], check=True)
         command = [*("erl", "-noshell", "-pa", str(self.shop.directory)), *("-run", "ports", "main")]

@@ -68,7 +68,7 @@ TABLES: dict[str, Sequence[Column]] = {
             for phase in ("quiet", "start", "die", "stop", "beside")
         ),
         *(
-            Column(f"longest step (CPU), {phase}", f"cpu {phase}", table.milliseconds, is_compared=False)
+            Column(f"longest step (CPU), {phase}", f"step cpu {phase}", table.milliseconds, is_compared=False)
             for phase in ("start", "die", "stop")
         ),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -95,6 +96,4 @@ def watching(directory: Workshop) -> Iterator[Opened]:
 
 def pick(pids: Sequence[int], count: int) -> list[int]:
     """So many of them, at random, each once."""
-    import random
-
     return random.sample(pids, min(count, len(pids)))

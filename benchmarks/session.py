@@ -1,4 +1,4 @@
-"""One session: rounds, and in each of them everything in random order, so that a busy minute hits nobody in particular."""
+"""One session: in each round everything is done, in random order: a busy minute hits nobody in particular."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import attrs
+import trio
 
 from benchmarks import inside, machine, workloads
 from benchmarks.contestant import Contestant, Kind
@@ -109,7 +110,7 @@ def _common(one: Contestant, plan: Plan) -> list[Turn]:
 
 
 def _wanted(turns: Sequence[Turn], only: Sequence[str]) -> list[Turn]:
-    """Those that have all the words of *only*; and what the C loop does of the same, for without it there is no ratio."""
+    """Those that have all the words of *only*; and the C loop's of the same kind: without them there is no ratio."""
     chosen = [turn for turn in turns if all(_has(turn, word) for word in only)]
     needed = {turn.what for turn in chosen}
     return chosen + [t for t in turns if t.contestant.name == FLOOR and t.what in needed and t not in chosen]
@@ -121,13 +122,12 @@ def _has(turn: Turn, word: str) -> bool:
 
 def conditions(plan: Plan) -> dict[str, str]:
     """Where and how."""
-    import trio
-
+    deaths = f"up to {plan.effort.deaths} deaths each"
     return {
         "date": time.strftime("%Y-%m-%d"),
         "machine": f"{os.cpu_count()} CPUs, {platform.machine()}, {platform.system()} {platform.release()}",
         "Python": f"{platform.python_version()}, trio {trio.__version__}",
-        "rounds": f"{plan.rounds}, of peers {min(plan.rounds, plan.peer_rounds)}; at most {plan.effort.deaths} deaths each",
+        "rounds": f"{plan.rounds}, of peers {min(plan.rounds, plan.peer_rounds)}; {deaths}",
     }
 
 

@@ -18,7 +18,7 @@ def milliseconds(value: float) -> str:
 
 def times(value: float) -> str:
     """A ratio."""
-    return f"{value:.2f}×" if value < 100 else f"{value:,.0f}×"
+    return f"{value:.2f} x" if value < 100 else f"{value:,.0f} x"
 
 
 def size(value: float) -> str:

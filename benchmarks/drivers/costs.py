@@ -51,7 +51,7 @@ class Meter(trio.abc.Instrument):
         if self._profile is not None:
             self._profile.disable()
         spent = [(new - old) / count for new, old in zip(self._look(), self._before, strict=True)]
-        process, guardians, steps, wall = (f"{value * 1e6:8.0f} us" for value in spent)
+        process, guardians, _, wall = (f"{value * 1e6:8.0f} us" for value in spent)
         print(f"{what:8}{process} process{guardians} guardians{spent[2]:7.1f} steps{wall} in all")
         if self._profile is not None:
             pstats.Stats(self._profile).strip_dirs().sort_stats("tottime").print_stats(40)

@@ -40,10 +40,12 @@ class Watch(trio.abc.Instrument):
     def clear(self) -> None:
         """Begin anew."""
         self.gap = self.step = self.cpu = 0.0
+        self.task = ""
 
     def note(self, phase: str) -> None:
         """This was *phase*."""
-        self.phases[phase] = {"gap": self.gap, "step": self.step, "cpu": self.cpu}
+        self.phases[phase] = {"gap": self.gap, "step": self.step, "step cpu": self.cpu}
+        print(f"{phase}: {self.cpu * 1000:.1f} ms of CPU in one step of {self.task}", file=sys.stderr)
         self.clear()
 
     def before_task_step(self, task: trio.lowlevel.Task) -> None:
@@ -53,8 +55,12 @@ class Watch(trio.abc.Instrument):
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
         """Its turn is over."""
+        if not self._began:  # this instrument was put in during that very step
+            return
         self.step = max(self.step, time.perf_counter() - self._began)
-        self.cpu = max(self.cpu, time.thread_time() - self._cpu_began)
+        cpu = time.thread_time() - self._cpu_began
+        if cpu > self.cpu:
+            self.cpu, self.task = cpu, task.name
 
     async def tick(self) -> None:
         """Sleep a little, for ever."""

@@ -29,9 +29,18 @@ from contextlib import suppress
 import attrs
 import trio
 from tests.containment.families import MOODS, torture_tree
-from tests.containment.warden import PATIENCE, become_subreaper, children, collect, descendants, end_everybody, named
+from tests.containment.warden import (
+    PATIENCE,
+    become_subreaper,
+    children,
+    collect,
+    descendants,
+    describe,
+    end_everybody,
+    named,
+)
 from tests.guardian import torture as bare
-from tests.guardian.hostile import KINDS, LEAVERS, command, new_marker
+from tests.guardian.hostile import KINDS, LEAVERS, command, facts, new_marker
 from tests.guardian.torture import RARE, kill
 
 from regrow import ChildSpec, RegrowError, SupervisorHandle, SupervisorSpec, open_supervisor
@@ -187,12 +196,36 @@ class Run:
         """How many processes there are of it, without itself and its copy."""
         return len([pid for pid in descendants(self.supervisor) if pid != self.diary.copy])
 
-    def wait_until_gone(self, exempt: Collection[int]) -> float:
-        """Return how many seconds it takes until nobody is left, or none but the *exempt*."""
-        seconds = collect(PATIENCE, exempt)
-        kill([pid for pid in exempt if pid in children(os.getpid())])
+    def wait_until_gone(self) -> float:
+        """Return how many seconds it takes until nobody is left."""
+        return collect()
+
+    def wait_until_alone(self) -> float:
+        """The same, but a copy of the supervisor, or what it has become, lives on; then end that."""
+        exempt = {self.supervisor, self.diary.copy}
+        seconds = wait_dead_but(exempt)
+        kill([pid for pid in exempt if pid in descendants(os.getpid())])
         collect()  # now the kernel says it
         return seconds
+
+
+def wait_dead_but(exempt: Collection[int]) -> float:
+    """Return how many seconds it takes until nobody lives but the *exempt*."""
+    began = gone_at = time.monotonic()
+    looks = 0
+    while looks < 3:  # who becomes an orphan during a look may be missed
+        left = [pid for pid in descendants(os.getpid()) if pid not in exempt and is_alive(pid)]
+        looks = 0 if left else looks + 1
+        gone_at = time.monotonic() if left else gone_at
+        assert gone_at < began + PATIENCE, f"left: {describe(left)}"
+        time.sleep(0.001)
+    return gone_at - began
+
+
+def is_alive(pid: int) -> bool:
+    with suppress(OSError):
+        return facts(pid)[0] not in {"Z", "X"}
+    return False
 
 
 def kill_nest_then_supervisor(run: Run) -> None:
@@ -222,11 +255,10 @@ class Mode:
 
     strike: Callable[[Run], None]
     way: Way = Way()
-    since: str = "before"
+    since: str = "boot"
     """From what phase on: a supervisor must be so far that it can do that."""
 
-    has_exempt: bool = False
-    """Whether a copy of the supervisor, or what it has become, is to live on."""
+    wait: Callable[[Run], float] = Run.wait_until_gone
 
 
 MODES = {
@@ -238,10 +270,10 @@ MODES = {
     "supervisor, then guardian": Mode(kill_supervisor_then_guardian),
     "supervisor stopped": Mode(stop_then_kill),
     "all stopped, supervisor": Mode(bare.stop_all_then_kill, since="storm"),
-    "supervisor exits": Mode(bare.leave, since="boot"),
-    "supervisor execs": Mode(bare.execute, since="boot", has_exempt=True),
-    "supervisor forks": Mode(bare.kill_supervisor, Way(forks=True), since="storm", has_exempt=True),
-    "supervisor of 1 GiB": Mode(bare.kill_supervisor, Way(ballast=GIB), since="boot"),
+    "supervisor exits": Mode(bare.leave),
+    "supervisor execs": Mode(bare.execute, wait=Run.wait_until_alone),
+    "supervisor forks": Mode(bare.kill_supervisor, Way(forks=True), since="storm", wait=Run.wait_until_alone),
+    "supervisor of 1 GiB": Mode(bare.kill_supervisor, Way(ballast=GIB)),
 }
 
 
@@ -256,9 +288,9 @@ class Result:
 
     def summary(self) -> dict[str, object]:
         """In short."""
-        times, lived = sorted(self.times), sorted(self.lived)
+        times, lived = sorted(self.times) or [PATIENCE], sorted(self.lived) or [0]
         return {
-            "runs": len(times) + len(self.left),
+            "runs": len(self.times) + len(self.left),
             "phases": dict(self.phases),
             "lived (median, max)": [lived[len(lived) // 2], lived[-1]],
             "left": self.left,
@@ -289,8 +321,7 @@ def strike(run: Run, mode: Mode, result: Result) -> None:
     result.lived.append(run.lived())
     result.phases[run.diary.phase] += 1
     mode.strike(run)
-    exempt = {run.supervisor, run.diary.copy} if mode.has_exempt else ()
-    result.times.append(run.wait_until_gone(exempt))
+    result.times.append(mode.wait(run))
 
 
 def main(guardian: str, name: str, runs: int, seed: int) -> None:

@@ -75,15 +75,15 @@ def is_left(who: Identity) -> bool:
         return False
 
 
-def collect(patience: float = PATIENCE, but: Collection[int] = ()) -> float:
-    """Reap until no child is left, or none *but* these; return the seconds that it took.
+def collect(patience: float = PATIENCE) -> float:
+    """Reap until no child is left; return the seconds that it took.
 
     Raises:
         AssertionError: somebody is left.
     """
     began = time.monotonic()
-    while _reap() and not (but and set(children(os.getpid())) <= set(but)):
-        assert time.monotonic() < began + patience, f"left: {describe(set(descendants(os.getpid())) - set(but))}"
+    while _reap():
+        assert time.monotonic() < began + patience, f"left: {describe([*descendants(os.getpid())])}"
         time.sleep(0.001)
     return time.monotonic() - began
 

@@ -302,17 +302,18 @@ async def main():
 trio.run(main)
 """
     shell = ["sh", "-c", "sleep 1000 & echo $!; read x; " + '"$@"; read x', "sh", sys.executable, "-c", program]
-    with subprocess.Popen(shell, stdin=PIPE, stdout=PIPE) as above:
+    with orphan() as other, subprocess.Popen(shell, stdin=PIPE, stdout=PIPE) as above:
         assert above.stdin is not None
         assert above.stdout is not None
         sibling = int(above.stdout.readline())
-        forge(state, entry_of(above.pid))
+        forge(state, entry_of(above.pid), entry_of(other))
         above.stdin.write(b"\n")
         above.stdin.flush()
         told = above.stdout.readline().decode()
         assert f"process {above.pid}: this very process descends from it; start it from elsewhere" in told
         assert above.poll() is None
         assert psutil.Process(sibling).status() != psutil.STATUS_STOPPED
+        assert is_alive(other)
         psutil.Process(sibling).kill()
         above.kill()
 

@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
-import attrs
 import trio
 
 from regrow._decisions.statistics import Counters
@@ -38,7 +37,7 @@ class Journal:
     def announce(self, event: Event) -> None:
         """Number *event*, keep it, and tell everybody. What a sink announces itself is told after this one."""
         self.last += 1
-        event = attrs.evolve(event, seq=self.last, at=trio.current_time(), time=time.time())
+        event = event.stamped(self.last, trio.current_time(), time.time())
         self._keep(event)
         self.counters.add(event)
         self._fresh.append(event)

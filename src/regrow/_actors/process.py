@@ -72,7 +72,7 @@ class Process:
         self._is_launching = False
         self._is_stopping = False
         self._scope = trio.CancelScope()  # cancelled by `stop`
-        self._patience = trio.CancelScope()  # around the wait for a stop: cancelled by `hurry`
+        self._patience = trio.CancelScope(shield=True)  # around the wait for a stop: cancelled by `hurry`
 
     # -- what its supervisor and its handle want of it ---------------------------------------------------------------
 
@@ -80,7 +80,8 @@ class Process:
         """Stop it, ready or not. Its supervisor is told when it is gone, or stuck."""
         self._is_stopping = True
         self._over.set()  # what runs is not cancelled, only woken: an exception for each of a thousand takes its time
-        self._scope.cancel()
+        if self.running is None:
+            self._scope.cancel()
 
     def hurry(self) -> None:
         """If it is being stopped, kill it now."""
@@ -126,8 +127,7 @@ class Process:
                 await self._over.wait()
         finally:  # also when the task is cancelled: its supervisor has broken down
             if self._is_launching or not self._gone.is_set():
-                with trio.CancelScope(shield=True):  # bounded by the ladder and by `revoke`
-                    await self._end()
+                await self._end()
         if not self._gone.is_set() and self.pid is not None:
             await self._wait_for_stuck()
         return self._judge() if refused is None else _not_launched(refused, self.pid)
@@ -151,9 +151,10 @@ class Process:
         return NotLaunched(refusal=Refusal.PROGRAM, why=why)
 
     async def _end(self) -> None:
-        """Leave nothing behind: stop what runs, and revoke a launch that was cut off."""
+        """Leave nothing behind: stop what runs, and revoke a launch that was cut off. Both are bounded."""
         if self._is_launching:
-            await self.tree.launcher.revoke(self.key)
+            with trio.CancelScope(shield=True):
+                await self.tree.launcher.revoke(self.key)
         if self.running is None or self._gone.is_set() or self.stuck is not None:
             return
         self._announce(events.ChildStopping(self.key.path, self.key.incarnation))
@@ -161,7 +162,8 @@ class Process:
             with self._patience:
                 await self.running.stop(self.spec.stop)
                 return
-        await self.running.stop(KILL)
+        with trio.CancelScope(shield=True):
+            await self.running.stop(KILL)
 
     async def _wait_for_stuck(self) -> None:
         """Something is still there after the kill: say so, and wait on, until it is gone or its supervisor ends."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from functools import partial
 from typing import assert_never
 
 import attrs
@@ -77,7 +78,8 @@ def judge(life: Life) -> Exit:
         return Exit(Reason.STOPPED, pid=life.pid, why="" if life.pid is None else "still there after the kill")
     reason, why = _reason(life, terminal)
     ended_at = life.over_at - (terminal.lingered if isinstance(terminal, Exited) else 0.0)
-    exit = Exit(
+    make = partial(
+        Exit,
         reason,
         why=why,
         pid=life.pid,
@@ -86,9 +88,8 @@ def judge(life: Life) -> Exit:
         tail=life.tail,
     )
     if isinstance(terminal, Lost):
-        return attrs.evolve(exit, loss=terminal.loss)
-    return attrs.evolve(
-        exit,
+        return make(loss=terminal.loss)
+    return make(
         code=terminal.code,
         signal=terminal.signal,
         killed=terminal.killed,

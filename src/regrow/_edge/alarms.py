@@ -19,29 +19,28 @@ _SPELL = 0.002  # seconds after which others have their turn, when many alarms g
 _FEW = 64  # cancelled alarms are not worth clearing away
 
 
-@attrs.define(order=True)
+@attrs.define(eq=False)
 class Alarm:
     """Something that is going to be done, unless it is cancelled."""
 
     deadline: float
-    _number: int
-    call: Callable[[], None] | None = attrs.field(order=False)
+    call: Callable[[], None] | None
 
 
 class Alarms:
     """Calls back at moments, while `run` runs."""
 
     def __init__(self) -> None:
-        self._alarms: list[Alarm] = []
+        self._alarms: list[tuple[float, int, Alarm]] = []  # a heap; the number keeps the order of equals
         self._numbers = count()
         self._cancelled = 0
         self._sleep = trio.CancelScope()
 
     def set(self, after: float, call: Callable[[], None]) -> Alarm:
         """Call *call* after so many seconds; `inf`: never."""
-        alarm = Alarm(trio.current_time() + after, next(self._numbers), call)
+        alarm = Alarm(trio.current_time() + after, call)
         if after != float("inf"):
-            heappush(self._alarms, alarm)
+            heappush(self._alarms, (alarm.deadline, next(self._numbers), alarm))
             self._sleep.deadline = min(self._sleep.deadline, alarm.deadline)
         return alarm
 
@@ -59,15 +58,15 @@ class Alarms:
         while True:
             with trio.CancelScope() as self._sleep:
                 if self._alarms:
-                    self._sleep.deadline = self._alarms[0].deadline
+                    self._sleep.deadline = self._alarms[0][0]
                 await trio.sleep_forever()
             self._go_off()
 
     def _go_off(self) -> None:
         until = time.perf_counter() + _SPELL
         now = trio.current_time()
-        while self._alarms and self._alarms[0].deadline <= now and time.perf_counter() < until:
-            alarm = heappop(self._alarms)
+        while self._alarms and self._alarms[0][0] <= now and time.perf_counter() < until:
+            alarm = heappop(self._alarms)[2]
             if alarm.call is None:
                 self._cancelled -= 1
             else:
@@ -75,6 +74,6 @@ class Alarms:
                 call()
 
     def _clear_away(self) -> None:
-        self._alarms = [alarm for alarm in self._alarms if alarm.call is not None]
+        self._alarms = [entry for entry in self._alarms if entry[2].call is not None]
         heapify(self._alarms)
         self._cancelled = 0

@@ -28,8 +28,20 @@ class Guarded(Signalled):
     """A child of a shim, from its launch until its tree is gone. See `holding.Hold` and `nest.Ward`."""
 
     __slots__ = (
-        "_complain", "_done", "_ended", "_id", "_is_gone", "_is_kept", "_lost", "_may_linger", "_nest", "_tell",
-        "_trouble", "_was_killed", "_pid", "containment",
+        "_complain",
+        "_done",
+        "_ended",
+        "_id",
+        "_is_gone",
+        "_is_kept",
+        "_lost",
+        "_may_linger",
+        "_nest",
+        "_pid",
+        "_tell",
+        "_trouble",
+        "_was_killed",
+        "containment",
     )  # fmt: skip
 
     def __init__(self, nest: Nest, child: int, order: Order, launched: records.Launched, containment: str) -> None:

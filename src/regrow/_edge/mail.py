@@ -85,6 +85,7 @@ class Outbox:
         self._is_pumping = False
         self._row_began = 0.0
         self._row_length = 0
+        self._ordered_at = 0.0
         self.is_closed = False
         """Nobody reads them any more."""
 
@@ -92,9 +93,11 @@ class Outbox:
         """Send it as soon as there is room."""
         if self.is_closed:
             letter.lost()
-        elif self._letters or not self._is_turn() or not self._post(letter):
+        elif self._letters or not self._is_turn(letter) or not self._post(letter):
             self._letters.append(letter)
             self._pump_soon()
+            if len(self._letters) % _IN_A_ROW == 0:
+                self._send_a_row()  # the nest has something to do meanwhile
 
     def close(self) -> None:
         """Send nothing more."""
@@ -103,9 +106,12 @@ class Outbox:
         for letter in letters:
             letter.lost()
 
-    def _is_turn(self) -> bool:
-        """Whether one more may be sent at once."""
+    def _is_turn(self, letter: Letter) -> bool:
+        """Whether it may be sent at once. An order that follows another waits for more: they become one letter."""
         now = time.perf_counter()
+        if isinstance(letter, Plain):
+            before, self._ordered_at = self._ordered_at, now
+            return now - before > _ROW
         if now - self._row_began > _ROW:
             self._row_began, self._row_length = now, 0
         self._row_length += 1

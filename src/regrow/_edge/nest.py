@@ -29,6 +29,7 @@ from regrow._edge.mail import Letter, Message, Outbox, Plain
 from regrow._edge.reactor import Reactor
 from regrow._edge.waiting import Deaths
 
+_MOMENT = 0.001  # seconds
 _BATCH = 8  # records read at a time
 _SPELL = 0.002  # seconds after which no more of them are read in a row: what is left makes the pipe readable again
 
@@ -66,6 +67,7 @@ class Nest:
         self._outbox = Outbox(self._control, surroundings.start_soon)
         self._last_id = 0
         self.name = f"guardian {self._handle.pid}"
+        self._caught_up = 0.0
         self._is_told = False  # all that its guardians had to tell
         self._is_buried = False
         self._is_watched = True  # our end of its socket
@@ -107,8 +109,10 @@ class Nest:
             self._handle.send(signal.SIGCONT)
 
     def catch_up(self) -> None:
-        """Hear now what its guardians have told already."""
-        if not self._is_told:
+        """Hear now what its guardians have told already. Not again within a moment: many are stopped at a time."""
+        now = time.perf_counter()
+        if not self._is_told and now - self._caught_up > _MOMENT:
+            self._caught_up = now
             self._read()
 
     def has_died(self) -> bool:

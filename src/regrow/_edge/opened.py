@@ -102,8 +102,8 @@ class OpenLocal:
                 await process.stop(KILL)
 
     def forget(self, tree: str, path: str) -> None:
-        """Give back what is kept for the next incarnation of *path*: the sockets that listen for it."""
-        self._tools.sockets.forget(tree, path)
+        """Give back what is kept for the next incarnation of *path*, such as sockets that listen."""
+        self._tools.forget(tree, path)
 
     # -- its life ------------------------------------------------------------------------------------------------------
 

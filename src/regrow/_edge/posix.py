@@ -254,6 +254,7 @@ class Process:
                 signal=ending.signal,
                 core_dumped=ending.core_dumped,
                 usage=ending.usage,
+                lingered=trio.current_time() - self._died_at,
                 strays=0 if self._is_killed else self._strays,  # killed with it, they have not outlived it
                 asked=self._was_asked,
                 killed=self._is_killed and ending.is_kill,

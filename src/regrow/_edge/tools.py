@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import trio
 
-from regrow._edge.alarms import Alarms
 from regrow._edge import ordering, refusals
 from regrow._edge.environment import Environments
 from regrow._edge.grouped import GroupForm
@@ -23,8 +22,8 @@ from regrow._edge.nests import Nests
 from regrow._edge.order import Order
 from regrow._edge.pipes import StdinPipe, make_outputs
 from regrow._edge.reactor import make_reactor
-from regrow._edge.room import make_room
 from regrow._edge.request import Request
+from regrow._edge.room import make_room
 from regrow._edge.sockets import Sockets
 from regrow._edge.spawner import Spawner
 from regrow._edge.strays import Strays
@@ -47,7 +46,6 @@ class Tools(Workshop):
         self.deaths = Deaths(self.reactor)
         self.strays = Strays()
         self.sockets = Sockets()
-        self.alarms = Alarms()
         self.environments = Environments()
         self.spawner = Spawner()
         self._group = GroupForm(self.spawner, self.deaths, self.strays, with_pidfd=self.with_pidfd)

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, TypeVarTuple, Unpack
 
 import trio
 
+from regrow._edge.alarms import Alarms
 from regrow._edge.holding import Form, Spawned
 from regrow._edge.outlet import Outlets
 from regrow._edge.request import Request
@@ -55,6 +56,7 @@ class Workshop(ABC):
     def __init__(self, tuning: Tuning) -> None:
         self.drain = tuning.drain
         self.outlets = Outlets(tuning, self.start_soon)
+        self.alarms = Alarms()
         self._limiter = trio.CapacityLimiter(_LOOKS)
         self._nursery: trio.Nursery | None = None
 
@@ -109,7 +111,7 @@ class Workshop(ABC):
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
-                for task in self.services():
+                for task in (self.alarms.run, *self.services()):
                     nursery.start_soon(task)
                 yield
             finally:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import attrs
 
 from regrow._specs.exit import Exit
@@ -27,6 +29,13 @@ class Event:
 
     time: float = attrs.field(default=0.0, eq=False, kw_only=True, repr=False)
     """When, in seconds since 1970, for people to read; clocks step, so never compare two of them."""
+
+    def stamped(self, seq: int, at: float, time: float) -> Self:
+        """It with its number and its moments: itself, if it has none, because nobody has seen it before."""
+        stamped = attrs.evolve(self) if self.seq else self
+        for name, value in (("seq", seq), ("at", at), ("time", time)):
+            object.__setattr__(stamped, name, value)  # a copy of each event would be the dearest part of announcing it
+        return stamped
 
 
 @attrs.frozen

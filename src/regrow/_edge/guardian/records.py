@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import struct
 from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
@@ -15,11 +14,7 @@ _RECORD = struct.Struct("<HHIQiiiIII9Q16x")
 SIZE = _RECORD.size
 
 
-class _Mark(enum.IntFlag):
-    HAS_CHILDREN_FILE = 1
-    HAS_PIDFD = 2
-    WAS_STOPPED = 4
-    LEFT_SOME = 8
+_HAS_CHILDREN_FILE, _HAS_PIDFD, _WAS_STOPPED, _LEFT_SOME = 1, 2, 4, 8  # flags
 
 
 @attrs.frozen(kw_only=True)
@@ -80,8 +75,12 @@ class Exited:
     was_stopped: bool
     """Whether a kill had been asked for before."""
 
-    usage: Usage
-    """Of it, and of those of its descendants that it has waited for."""
+    used: tuple[int, ...] = attrs.field(repr=False)
+
+    @property
+    def usage(self) -> Usage:
+        """Of it, and of those of its descendants that it has waited for."""
+        return _usage(self.used)
 
 
 @attrs.frozen(kw_only=True)
@@ -100,8 +99,12 @@ class Gone:
     left_some: bool
     """Whether processes out of reach are left after all; only when nobody waits for them any more."""
 
-    usage: Usage
-    """Of the whole tree."""
+    used: tuple[int, ...] = attrs.field(repr=False)
+
+    @property
+    def usage(self) -> Usage:
+        """Of the whole tree."""
+        return _usage(self.used)
 
 
 @attrs.frozen(kw_only=True)
@@ -168,27 +171,25 @@ def decode(data: bytes) -> Iterator[Record]:
 
 
 def _record(a: _Fields) -> Record:
-    flags, usage, was_stopped = _Mark(a.flags), _usage(a.usage), bool(a.flags & _Mark.WAS_STOPPED)
     match a.kind:
         case 1:
-            has_file, has_pidfd = _Mark.HAS_CHILDREN_FILE in flags, _Mark.HAS_PIDFD in flags
+            has_file, has_pidfd = bool(a.flags & _HAS_CHILDREN_FILE), bool(a.flags & _HAS_PIDFD)
             return Hello(pid=a.pid, has_children_file=has_file, has_pidfd=has_pidfd)
         case 2:
             return Launched(id=a.id, pid=a.pid, shim=a.shim)
         case 3:
             return Failed(id=a.id, stage=Stage(a.stage), errno=a.status, candidate=a.items)
         case 4:
-            return Exited(id=a.id, pid=a.pid, status=a.status, was_stopped=was_stopped, usage=usage)
+            return Exited(id=a.id, pid=a.pid, status=a.status, was_stopped=bool(a.flags & _WAS_STOPPED), used=a.usage)
         case 5:
-            left_some = _Mark.LEFT_SOME in flags
             return Gone(
                 id=a.id,
                 pid=a.pid,
                 status=a.status,
-                was_stopped=was_stopped,
+                was_stopped=bool(a.flags & _WAS_STOPPED),
                 strays=a.items,
-                left_some=left_some,
-                usage=usage,
+                left_some=bool(a.flags & _LEFT_SOME),
+                used=a.usage,
             )
         case 6:
             return OutOfReach(id=a.id, pid=a.pid, count=a.items)

@@ -100,9 +100,7 @@ class Book:
             if os.write(self._fd, line) == len(line):
                 self._size += len(line)
                 return
-        with suppress(OSError):  # half a line at the end is no harm, but nothing may follow it
-            os.ftruncate(self._fd, self._size)
-        self._is_behind = True
+        self._is_behind = True  # and nothing may follow what is perhaps half a line
 
     def _rewrite(self) -> None:
         """Make the file anew with what runs. Until that is complete, the old one is there."""

@@ -36,7 +36,7 @@ class Descendant:
     """What it prints when it hears a signal that it ignores, before the name of that."""
 
     unkillable: bool = False
-    """Whether even SIGKILL does nothing: its main process becomes stuck when it ends."""
+    """Whether no signal does anything to it, not even SIGKILL: the child becomes stuck when its main process ends."""
 
     why: str = ""
     """What is said about that, such as `out of reach: ...`."""
@@ -91,13 +91,11 @@ class Family:
             self._end(pid)
 
     def _hear(self, pid: int, one: Descendant, signal: str) -> None:
-        if signal == "SIGKILL":
-            if not one.unkillable:
-                self._end(pid)
-        elif signal in one.ignores:
-            if one.hears:
-                self._say(f"{one.hears} {signal}\n")
-        elif signal not in HARMLESS | STOPPING:
+        if one.unkillable:
+            return
+        if signal in one.ignores and one.hears:
+            self._say(f"{one.hears} {signal}\n")
+        if signal not in one.ignores | HARMLESS | STOPPING:
             self._end(pid)
 
     def _end(self, pid: int) -> None:
