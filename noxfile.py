@@ -95,9 +95,10 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure, and compare with the figures written down."""
-    prepare(session, "bench")
-    session.run("python", "benchmarks/run.py", *session.posargs)
+    """Measure regrow beside what else there is, and judge it; `-- --quick` to see that it works."""
+    prepare(session)
+    install_peers(session)
+    session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session
@@ -120,6 +121,18 @@ def prepare(session: nox.Session, *groups: str) -> None:
     if session.venv_backend != "none":
         wanted = nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), *groups)
         session.install("--editable", ".", *wanted)
+
+
+def install_peers(session: nox.Session) -> None:
+    """Install what regrow is measured beside, each if it can be had: who is missing is named in the report."""
+    if session.venv_backend == "none":
+        return
+    for peer in nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "bench"):
+        try:
+            # Compiled, as it would be after its first run: some are measured from their own start on.
+            session.install(peer, env={"UV_COMPILE_BYTECODE": "1"})
+        except CommandFailed:
+            session.warn(f"{peer} cannot be installed here, and does not take part")
 
 
 def run_all(session: nox.Session, *commands: list[str]) -> None:

@@ -21,4 +21,4 @@ def test_nobody_is_left_when_this_dies(guardian, mode):
 
 
 def test_it_would_be_noticed_if_somebody_were_left():
-    assert torture("killing", "none", "supervisor exits", 2, 1)["left"]
+    assert torture("killing", "none", "all stopped, supervisor", 2, 1)["left"]

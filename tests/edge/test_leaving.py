@@ -20,6 +20,7 @@ from regrow._edge import handle as handles
 from regrow._edge import opened as opening
 from regrow._edge import spawning
 from regrow._edge.local import LocalLauncher
+from regrow._specs.child import ChildSpec
 from regrow._specs.protocol import Exited, Lost, Refusal
 from regrow._specs.stop import KILL, Run, Stop
 from regrow.exceptions import PlatformNotSupportedError
@@ -98,6 +99,7 @@ async def test_leaving_by_cancellation_ends_everything(launcher):
     assert_ended(lives)
 
 
+@only_group
 async def test_leaving_does_not_wait_for_output_that_somebody_else_may_print(launcher):
     async with launcher.open() as opened:
         life = await Lab(opened).launch(python(*DAEMON, "print('late', flush=True)", "sys.stdin.read()"), stdin="pipe")

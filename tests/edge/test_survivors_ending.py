@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import PIPE
+from typing import Any
 
 import attrs
 import psutil
 import pytest
 from tests.edge.recorder import PATIENCE, SLEEPS, is_alive, until
 
-from regrow._edge.survivors import ending
+from regrow._edge.survivors import ending, held
 from regrow._edge.survivors.book import Book
 from regrow._edge.survivors.folder import Folder
 from regrow._edge.survivors.identity import control_groups, environment, here, look
@@ -174,21 +175,21 @@ async def test_many_are_ended_with_few_descriptors(state, monkeypatch):
     script = "for _ in range(40):\n    if os.fork() == 0: last()\nlast()"
     pids = leave(state, script, 41)
     holds = []
-    real = ending.hold
+    real = held.hold
 
     def hold(*args, **settings):
-        if len([held for held in holds if not held.is_gone()]) >= 7:
+        if len([one for one in holds if not one.is_gone()]) >= 7:
             raise OSError(24, "Too many open files")
-        if held := real(*args, **settings):
-            holds.append(held)
-        return held
+        if one := real(*args, **settings):
+            holds.append(one)
+        return one
 
     monkeypatch.setattr(ending, "hold", hold)
-    monkeypatch.setattr(ending.Held, "close", lambda held: None)
+    monkeypatch.setattr(held.Held, "close", lambda one: None)
     assert await end(state) == sorted(pids)
     monkeypatch.undo()
-    for held in holds:
-        held.close()
+    for one in holds:
+        one.close()
 
 
 async def test_descendants_born_while_they_are_ended_are_ended(state, tmp_path):
@@ -232,9 +233,13 @@ async def test_another_boot_and_another_pid_namespace_are_another_world(state):
             assert is_alive(pid)
 
 
+def talking(command: list[str]) -> Any:
+    """A process to talk with."""
+    return subprocess.Popen(command, stdin=PIPE, stdout=PIPE, start_new_session=True)
+
+
 async def test_the_number_of_a_group_proves_nothing_if_its_leader_is_another_now(state):
-    with subprocess.Popen(["sh", "-c", "sleep 1000 & echo $!; wait"], stdout=PIPE, start_new_session=True) as leader:
-        assert leader.stdout is not None
+    with talking(["sh", "-c", "sleep 1000 & echo $!; wait"]) as leader:
         member = int(leader.stdout.readline())
         forge(state, entry_of(leader.pid, start=1))
         assert await end(state) == []
@@ -302,9 +307,7 @@ async def main():
 trio.run(main)
 """
     shell = ["sh", "-c", "sleep 1000 & echo $!; read x; " + '"$@"; read x', "sh", sys.executable, "-c", program]
-    with orphan() as other, subprocess.Popen(shell, stdin=PIPE, stdout=PIPE) as above:
-        assert above.stdin is not None
-        assert above.stdout is not None
+    with orphan() as other, talking(shell) as above:
         sibling = int(above.stdout.readline())
         forge(state, entry_of(above.pid), entry_of(other))
         above.stdin.write(b"\n")
@@ -323,7 +326,7 @@ trio.run(main)
 
 async def test_what_cannot_be_ended_is_named_and_the_start_refused(state, monkeypatch):
     monkeypatch.setattr(ending, "BOUND", 0.1)
-    monkeypatch.setattr(ending.Held, "send", lambda held, number: None)
+    monkeypatch.setattr(held.Held, "send", lambda one, number: None)
     (pid,) = leave(state, "last()", 1)
     with pytest.raises(SurvivorsLeftError) as caught:
         await end(state)
@@ -337,10 +340,10 @@ async def test_what_cannot_be_ended_is_named_and_the_start_refused(state, monkey
 
 
 async def test_what_may_not_be_signalled_is_not_waited_for(state, monkeypatch):
-    def refuse(held, number):
+    def refuse(one, number):
         raise PermissionError
 
-    monkeypatch.setattr(ending.Held, "_send", refuse)
+    monkeypatch.setattr(held.Held, "_send", refuse)
     (pid,) = leave(state, "last()", 1)
     began = time.monotonic()
     with pytest.raises(SurvivorsLeftError, match=f"process {pid}: it may not be signalled by us"):

@@ -15,7 +15,7 @@ import pytest
 import trio
 from tests.edge.recorder import PATIENCE, SLEEPS
 
-from regrow._edge.survivors import book, lock
+from regrow._edge.survivors import book, lock, record
 from regrow._edge.survivors.book import Book, read_list
 from regrow._edge.survivors.folder import Folder
 from regrow._edge.survivors.identity import here, look
@@ -75,7 +75,7 @@ def running(path="a"):
 
 def entries(state):
     """Who is on the list, as the next supervisor reads it."""
-    return [entry for entry in read((state / "processes").read_bytes()).entries.values()]
+    return list(read((state / "processes").read_bytes()).entries.values())
 
 
 # -- lines -------------------------------------------------------------------------------------------------------------
@@ -113,8 +113,6 @@ def test_garbage_takes_nothing_with_it(garbage):
 
 @pytest.mark.parametrize("said", [{"format": 2, "owner": {}}, {"format": 1, "owner": {"x": 1}}, {"number": 1}, {}])
 def test_another_format_is_not_taken_for_nothing(said):
-    from regrow._edge.survivors import record
-
     line = record._line(said)
     with pytest.raises(OtherFormatError):
         read(line)
@@ -235,6 +233,10 @@ def holder(state, program=HOLDER):
             process.kill()
 
 
+def children_of(pid):
+    return [int(number) for number in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 async def test_another_process_that_lives_is_named(state):
     with holder(state) as process:
         with pytest.raises(StateDirInUseError, match=rf"in use by process {process.pid} \(python") as caught:
@@ -249,7 +251,7 @@ async def test_another_process_that_lives_is_named(state):
 async def test_a_process_that_its_owner_has_forked_does_not_hold_it(state):
     forks = HOLDER.replace("print(", "import os, time\n        if os.fork() == 0: time.sleep(1000)\n        print(")
     with holder(state, forks) as process:
-        (fork,) = map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
+        (fork,) = children_of(process.pid)
         process.kill()
         process.wait()
         async with remembering(str(state)) as memory:
@@ -330,18 +332,16 @@ async def test_what_is_no_file_in_it_is_refused_and_left_alone(state, name, kind
             (state / name).mkdir()
         case "link":
             (state / name).symlink_to(other)
-        case "fifo":
+        case _:
             os.mkfifo(state / name)
     with trio.fail_after(PATIENCE):
         told = await refused(state)
     assert told.startswith(f"{name!r} in the state directory {str(state)!r} cannot be used: ")
-    assert os.path.lexists(state / name)
+    assert name in os.listdir(state)
     assert other.read_text() == "precious"
 
 
 async def test_a_list_of_another_version_is_refused_and_left_alone(state):
-    from regrow._edge.survivors import record
-
     state.mkdir(mode=0o700)
     theirs = record._line({"format": 2, "who": "cares"})
     (state / "processes").write_bytes(theirs)
@@ -351,8 +351,8 @@ async def test_a_list_of_another_version_is_refused_and_left_alone(state):
 
 async def test_a_list_that_is_far_too_large_is_refused(state):
     state.mkdir(mode=0o700)
-    with open(state / "processes", "wb") as file:
-        file.truncate(1 << 40)
+    (state / "processes").touch()
+    os.truncate(state / "processes", 1 << 40)
     assert "it is too large" in await refused(state)
 
 

@@ -17,9 +17,11 @@ from regrow.events import (
     ChildExited,
     ChildOutput,
     ChildReady,
+    ChildSignalled,
     ChildStarted,
     ChildStartFailed,
     ChildStopping,
+    ChildStuck,
     OutputMissed,
     RestartScheduled,
     SupervisorExited,
@@ -56,6 +58,11 @@ def said(*events, **settings):
 @pytest.mark.parametrize(
     ("event", "words"),
     [
+        (ChildStuck("a", 1, 47), "stuck: process 47 is still there after the kill; nothing replaces it while it lives"),
+        (ChildStuck("web", 1, 47, "out of reach: x"), "stuck: out of reach: x; nothing replaces it while it lives"),
+        (ChildSignalled("web", 1, "SIGHUP"), "was sent SIGHUP"),
+        (ChildSignalled("web", 1, "SIGHUP", "group"), "was sent SIGHUP, with its group"),
+        (ChildSignalled("web", 1, "SIGHUP", "tree"), "was sent SIGHUP, with its whole tree"),
         (ChildStarted("web", 1, 47), "started (pid 47), waiting for TCP port 127.0.0.1:8000"),
         (ChildStarted("web", 2, 47), "started again (pid 47), waiting for TCP port 127.0.0.1:8000"),
         (ChildStarted("pool/w-1", 1, 47), "started (pid 47)"),
@@ -95,7 +102,7 @@ def test_an_event_in_words(event, words):
 
 
 def test_every_event_has_words_and_a_tone_and_a_json_line():
-    values = {"path": "web", "exit": CRASH, "stream": Stream.STDOUT}
+    values = {"path": "web", "exit": CRASH, "stream": Stream.STDOUT, "to": "main"}
     kinds = Event.__subclasses__()
     assert {kind.__name__ for kind in kinds} <= set(vars(all_events))
     for kind in kinds:

@@ -9,7 +9,10 @@ assert sys.platform != "win32"
 
 import errno
 import os
+import resource
 from typing import Any
+
+import attrs
 
 from regrow._edge import refusals
 from regrow._edge.accounts import Identity
@@ -17,7 +20,7 @@ from regrow._edge.guardian import records, wire
 from regrow._edge.guardian.wire import Stage
 from regrow._edge.order import Order
 from regrow._edge.setup import PLAIN, Setup
-from regrow._specs.protocol import NotLaunched
+from regrow._specs.protocol import NotLaunched, Refusal
 
 _DEFAULT_PATH = os.fsencode(os.defpath)
 _STUCK_SHARE = 0.8
@@ -79,16 +82,62 @@ def _directory(order: Order) -> bytes:
     return os.path.join(os.getcwdb(), os.fsencode(order.cwd or ""))
 
 
+_FIELDS = {
+    Stage.NICE: "nice",
+    Stage.IO_PRIORITY: "io_priority",
+    Stage.AFFINITY: "affinity",
+    Stage.GROUPS: "extra_groups",
+    Stage.GROUP: "group",
+    Stage.USER: "user",
+    Stage.TERMINAL: "terminal",
+    Stage.PRIVILEGES: "no_new_privs",
+    Stage.NAMESPACE: "containment='namespace'",
+    Stage.CGROUP: "its control group",
+}
+"""What in a spec asks for what could not be done."""
+
+_HINTS = {
+    errno.EPERM: "that takes root, or a right that we have not",
+    errno.EACCES: "that takes root, or a right that we have not",
+    errno.EINVAL: "this system does not take it",
+    errno.ENOSPC: "there are too many of them; see /proc/sys/user",
+}
+
+
 def explain(failed: records.Failed, order: Order) -> NotLaunched:
     """What *failed* means. Looks at files: not on the event loop."""
-    error = OSError(failed.errno, os.strerror(failed.errno))
+    words = os.strerror(failed.errno)
+    if failed.stage is Stage.EXEC:
+        return _as_whom(_no_program(OSError(failed.errno, words), failed, order), order)
     if failed.stage is Stage.DIRECTORY:
-        error.filename = order.cwd
-    elif failed.stage is Stage.EXEC:
-        return _no_program(error, failed, order)
-    elif failed.stage in {Stage.FORK, Stage.REQUEST, Stage.DESCRIPTORS}:
-        pass  # no room, or we have asked for nonsense
-    return refusals.explain(error, order.program, order.cwd)
+        return _as_whom(_refusal(f"cwd {order.cwd or os.getcwd()!r} cannot be entered: {words}", failed), order)
+    if failed.stage is Stage.RLIMIT:
+        return _refusal(f"rlimits: {_limit(order, failed.candidate)} cannot be set: {_hint(failed)}", failed)
+    if field := _FIELDS.get(failed.stage):
+        return _refusal(f"{field} cannot be had: {_hint(failed)}", failed)
+    return refusals.explain(OSError(failed.errno, words), order.program, order.cwd)
+
+
+def _refusal(why: str, failed: records.Failed) -> NotLaunched:
+    return NotLaunched(refusal=Refusal.PROGRAM, why=why, errno=failed.errno)
+
+
+def _hint(failed: records.Failed) -> str:
+    words = os.strerror(failed.errno)
+    return f"{words}: {_HINTS[failed.errno]}" if failed.errno in _HINTS else words
+
+
+def _limit(order: Order, which: int) -> str:
+    number, soft, hard = order.setup.rlimits[which]
+    name = next(name for name in dir(resource) if name.startswith("RLIMIT_") and getattr(resource, name) == number)
+    return f"{name.removeprefix('RLIMIT_')} to {soft}, {hard}"
+
+
+def _as_whom(answer: NotLaunched, order: Order) -> NotLaunched:
+    """A file that we may use is not always one that others may."""
+    if order.setup.who is None or answer.errno != errno.EACCES:
+        return answer
+    return attrs.evolve(answer, why=f"{answer.why} (as {order.setup.who})")
 
 
 def _no_program(error: OSError, failed: records.Failed, order: Order) -> NotLaunched:

@@ -71,7 +71,7 @@ class Nests:
 
     def level(self, order: Order) -> str:
         """The layer that *order* asks for."""
-        return LEVEL
+        return f"{LEVEL}+namespace" if order.setup.namespace else LEVEL
 
     # -- its end -------------------------------------------------------------------------------------------------------
 

@@ -34,6 +34,9 @@ class Who:
     group: Account | None
     extra_groups: tuple[Account, ...] | None
 
+    def __str__(self) -> str:
+        return f"user {self.user!r}" if self.group is None else f"user {self.user!r}, group {self.group!r}"
+
 
 @attrs.frozen(kw_only=True)
 class Setup:

@@ -14,6 +14,7 @@ from regrow._specs.child import ChildSpec
 from regrow._specs.event import Event
 from regrow._specs.exit import Exit, Reason
 from regrow._specs.readiness import Completes
+from regrow._specs.stop import To
 from regrow._specs.supervisor import AnySpec, AnySupervisorSpec, DynamicSpec, walk
 
 
@@ -115,6 +116,9 @@ def of_seconds(seconds: float) -> str:
     return f"{hours} h" if hours < 100 else f"{round(seconds / 86400)} days"
 
 
+_TO = {To.MAIN: "", To.GROUP: ", with its group", To.TREE: ", with its whole tree"}
+
+
 # -- one function for each event that has more to say than a word ------------------------------------------------------
 
 
@@ -136,7 +140,12 @@ def _child_exited(event: events.ChildExited, background: Background) -> str:
 
 
 def _stuck(event: events.ChildStuck, _: Background) -> str:
-    return f"stuck: process {event.pid} is still there after the kill; nothing replaces it while it lives"
+    what = event.why or f"process {event.pid} is still there after the kill"
+    return f"stuck: {what}; nothing replaces it while it lives"
+
+
+def _signalled(event: events.ChildSignalled, _: Background) -> str:
+    return f"was sent {event.signal}{_TO[event.to]}"
 
 
 def _output_missed(event: events.OutputMissed, _: Background) -> str:
@@ -195,7 +204,7 @@ _WORDS: dict[type[Event], Callable[[Any, Background], str]] = {
     events.ChildStopping: lambda event, _: "stopping",
     events.ChildExited: _child_exited,
     events.ChildStuck: _stuck,
-    events.ChildSignalled: lambda event, _: f"was sent {event.signal}",
+    events.ChildSignalled: _signalled,
     events.ChildOutput: lambda event, _: event.line,
     events.OutputMissed: _output_missed,
     events.RestartScheduled: _restart_scheduled,

@@ -27,7 +27,7 @@ from regrow._edge.survivors.identity import Facts, Place, control_groups, enviro
 from regrow._edge.survivors.kinship import above_us, is_below, is_ours, relatives_of
 from regrow._edge.survivors.record import Contents, Entry
 
-TOKEN = "REGROW_STATE"
+VARIABLE = "REGROW_STATE"
 """The variable that holds the tokens of the owners that a process descends from, `:` between them."""
 
 BOUND = 5.0
@@ -70,6 +70,8 @@ class Hunt:
             OSError: there is no descriptor to do it with.
         """
         self.left = {facts.pid: _ABOVE for facts in self._above.values() if self._belongs(facts)}
+        if self.left:  # nobody is touched
+            return
         try:
             self._end_leaves()
             self._end_processes()
@@ -157,9 +159,9 @@ class Hunt:
             return None
         said = environment(facts.pid)
         # A program may hand its environment to services that others start (a desktop does): those are not ours.
-        if self._owner.token in said.get(TOKEN, "").split(":"):
-            if is_below(control_groups(facts.pid), self._owner.groups) and not is_ours(facts):
-                return _survivor(facts, said)
+        is_marked = self._owner.token in said.get(VARIABLE, "").split(":")
+        if is_marked and is_below(control_groups(facts.pid), self._owner.groups) and not is_ours(facts):
+            return _survivor(facts, said)
         if said:  # else it has none, or is just being executed
             self._strangers.add(identity)
         return None

@@ -59,7 +59,9 @@ if sys.platform == "linux":
             OSError: /proc does not show our own pid namespace.
         """
         if os.readlink("/proc/self") != str(os.getpid()):
-            raise OSError(f"/proc does not show the processes of this pid namespace: {os.readlink('/proc/self')} for us")
+            raise OSError(
+                f"/proc does not show the processes of this pid namespace: {os.readlink('/proc/self')} for us"
+            )
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return Place(boot=file.read().strip(), namespace=os.readlink("/proc/self/ns/pid"))
 

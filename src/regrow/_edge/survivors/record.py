@@ -117,17 +117,24 @@ def read_owner(data: bytes) -> Owner | None:
 def _take(contents: Contents, said: dict[str, Any]) -> None:
     try:
         match said:
-            case {"format": int(number), "owner": {**owner}} if number == FORMAT:
-                contents.owner = Owner(**{**owner, "place": Place(**owner["place"])})
-            case {"number": int(number), "runs": {**entry}}:
-                leaf = entry["leaf"] and Leaf(**entry["leaf"])
-                contents.entries[number] = Entry(**{**entry, "place": Place(**entry["place"]), "leaf": leaf})
+            case {"format": int(number), "owner": owner} if number == FORMAT:
+                contents.owner = _owner(**owner)
+            case {"number": int(number), "runs": entry}:
+                contents.entries[number] = _entry(**entry)
             case {"gone": int(number)}:
                 contents.entries.pop(number, None)
             case _:
                 raise OtherFormatError(str(said.get("format", "unknown")))
-    except (KeyError, TypeError) as error:
+    except TypeError as error:
         raise OtherFormatError("unknown") from error
+
+
+def _owner(place: Any, **more: Any) -> Owner:
+    return Owner(place=Place(**place), **more)
+
+
+def _entry(place: Any, leaf: Any, **more: Any) -> Entry:
+    return Entry(place=Place(**place), leaf=None if leaf is None else Leaf(**leaf), **more)
 
 
 def _line(said: dict[str, Any]) -> bytes:

@@ -19,7 +19,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from regrow._edge.survivors.book import LIST, Book, keep_damaged, read_list
-from regrow._edge.survivors.ending import TOKEN, Hunt
+from regrow._edge.survivors.ending import VARIABLE, Hunt
 from regrow._edge.survivors.folder import Folder
 from regrow._edge.survivors.held import Survivor
 from regrow._edge.survivors.identity import control_groups, here, look
@@ -110,8 +110,8 @@ class Written:
             self._let_go()
             raise
         # A supervisor within a child of another one hands on the other's token, too: its children are that one's.
-        above = os.environ.get(TOKEN)
-        self.environment = {TOKEN: f"{above}:{self._owner.token}" if above else self._owner.token}
+        above = os.environ.get(VARIABLE)
+        self.environment = {VARIABLE: f"{above}:{self._owner.token}" if above else self._owner.token}
 
     def note(self, key: Key, pid: int, containment: str, *, parent: int | None = None, leaf: str | None = None) -> None:
         """Write it down."""
