@@ -15,6 +15,7 @@ import pstats
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import trio
@@ -65,10 +66,11 @@ def _of_guardians() -> float:
     """Seconds of CPU of our child processes, and of the dead that they have reaped."""
     spent = 0.0
     for thread in Path("/proc/self/task").iterdir():
-        for pid in (thread / "children").read_text().split():
-            spent += int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
-            reaped = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[13:15]
-            spent += sum(map(int, reaped)) / os.sysconf("SC_CLK_TCK")
+        with suppress(FileNotFoundError):
+            for pid in (thread / "children").read_text().split():
+                spent += int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+                reaped = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[13:15]
+                spent += sum(map(int, reaped)) / os.sysconf("SC_CLK_TCK")
     return spent
 
 

@@ -7,7 +7,6 @@ import trio
 from trio.testing import MockClock
 
 from regrow._edge.local import LocalLauncher
-from regrow._edge.tuning import Tuning
 from regrow._specs.protocol import Output
 from regrow.testing import LAUNCHER_CHECKS, Conditions, FakeLauncher, check_launcher, children, run_check
 from regrow.testing.conformance import open_trial
@@ -55,9 +54,7 @@ async def test_a_fake_launcher_keeps_its_promise(check, launch_takes, containmen
 
 
 @each_promise
-@pytest.mark.parametrize(
-    "tuning", [Tuning(), Tuning(pidfd=False, epoll=False)], ids=["as_here", "as_where_there_is_less"]
-)
+@pytest.mark.parametrize("tuning", ["compiled", "python", "group", "group_no_epoll_no_pidfd"], indirect=True)
 async def test_a_local_launcher_keeps_its_promise(check, tuning):
     await run_check(check, lambda: LocalLauncher(tuning=tuning), Conditions())
 

@@ -293,7 +293,7 @@ async def test_a_token_between_others_is_enough(state):
         assert await end(state) == [pid]
 
 
-async def test_who_starts_it_from_within_a_survivor_is_told_so_and_nobody_is_touched(state):
+def test_who_starts_it_from_within_a_survivor_is_told_so_and_nobody_is_touched(state):
     program = f"""
 import sys, trio
 from regrow._edge.survivors.remembering import remembering

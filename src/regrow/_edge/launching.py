@@ -7,6 +7,8 @@ import sys
 
 assert sys.platform != "win32"
 
+import errno
+import fcntl
 import os
 from functools import partial
 from typing import Protocol
@@ -41,6 +43,11 @@ class Nests(Protocol):
     @property
     def sockets(self) -> Sockets:
         """What listens for children."""
+        ...
+
+    @property
+    def gap(self) -> int:
+        """What leaves a number of the child's free."""
         ...
 
     @property
@@ -160,9 +167,11 @@ class Launch(Letter):
             self._prepared = NOTHING
         try:
             return self._compose(order, self._prepared)
+        except refusals.RefusedError as refused:
+            self.refuse(refused.answer)
         except (OSError, ValueError, MemoryError) as error:
             self._refuse_for(error)
-            return None
+        return None
 
     def _missing_sockets(self, order: Order) -> list[ListenSocket]:
         return [] if order.key is None else self._nests.sockets.missing(order.key, order.setup.sockets)
@@ -210,10 +219,9 @@ class Launch(Letter):
         if order.key is None:
             return ()
         sockets = self._nests.sockets.numbers(order.key, order.setup.sockets)
-        given = {number: _number(fd) for number, fd in order.setup.fds}
-        last = max(given, default=first - 1)
+        given = {number: _number(number, fd) for number, fd in order.setup.fds}
         given |= dict(enumerate(sockets, first))
-        return tuple(given.get(number, self._nests.null) for number in range(first, max(last, *given, first - 1) + 1))
+        return tuple(given.get(number, self._nests.gap) for number in range(first, max(given, default=first - 1) + 1))
 
     def _refuse_for(self, error: Exception) -> None:
         assert self._order is not None
@@ -228,7 +236,12 @@ class Launch(Letter):
             self._prepared = NOTHING
 
 
-def _number(fd: int | HasFileno) -> int:
-    number = fd if isinstance(fd, int) else fd.fileno()
-    os.fstat(number)  # raises, if it is closed
-    return number
+def _number(number: int, fd: int | HasFileno) -> int:
+    try:
+        ours = fd if isinstance(fd, int) else fd.fileno()
+        if sys.platform == "linux" and fcntl.fcntl(ours, fcntl.F_GETFL) & os.O_PATH:
+            raise OSError(errno.EBADF, "it is open as a place only (O_PATH)")
+    except (OSError, ValueError) as error:
+        why = f"fds: {fd!r} cannot be passed on as {number}: {getattr(error, 'strerror', None) or error}"
+        raise refusals.RefusedError(NotLaunched(refusal=Refusal.PROGRAM, why=why, errno=errno.EBADF)) from error
+    return ours

@@ -119,7 +119,7 @@ class Nest:
         """Whether it is dead, or is about to be: its end of our socket is closed."""
         if not self.is_over:
             with suppress(BlockingIOError):
-                if not self._control.recv(1, socket.MSG_PEEK):
+                if not _peek(self._control):
                     self._outbox.close()
         return self.is_over
 
@@ -191,3 +191,11 @@ class Nest:
         if self._is_watched:
             self._is_watched = False
             self._reactor.unwatch(self._control.fileno())
+
+
+def _peek(control: socket.socket) -> bytes:
+    """What is there to be read; nothing, if the other end is closed."""
+    try:
+        return control.recv(1, socket.MSG_PEEK)
+    except ConnectionResetError:  # it was closed with something in it that nobody had read
+        return b""

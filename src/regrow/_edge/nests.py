@@ -30,6 +30,8 @@ class Nests:
     def __init__(self, spawner: Spawner, sockets: Sockets, surroundings: Surroundings, *, with_pidfd: bool) -> None:
         self.spawner = spawner
         self.sockets = sockets
+        assert sys.platform == "linux"
+        self.gap = os.open("/", os.O_PATH | os.O_CLOEXEC)
         self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         self.containment = LEVEL
         self._surroundings = surroundings
@@ -93,6 +95,7 @@ class Nests:
         for launch in waiting:
             launch.refuse(_refusal("its launcher has ended"))
         os.close(self.null)
+        os.close(self.gap)
 
     # -- hatching ------------------------------------------------------------------------------------------------------
 

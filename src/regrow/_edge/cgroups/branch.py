@@ -73,14 +73,18 @@ class Branch:
         """Have the controllers that there are count in each leaf."""
         for name in WANTED:
             with suppress(OSError):
-                if not self.place.is_own:  # one that we are in hands on nothing, and the root is not ours to change
-                    with open(f"{self.place.path}/cgroup.subtree_control", "w", encoding="ascii") as control:
-                        control.write(f"+{name}")
+                self._hand_on(name)
             with suppress(OSError):
                 group.write(self.directory, "cgroup.subtree_control", b"+" + name.encode())
         with suppress(OSError):
             return frozenset(group.read(self.directory, "cgroup.subtree_control").decode().split())
         return frozenset()
+
+    def _hand_on(self, name: str) -> None:
+        """One that we are in cannot, says the kernel, except for the root; and that is not ours to change."""
+        if not self.place.is_own and os.path.exists(f"{self.place.path}/cgroup.type"):
+            with open(f"{self.place.path}/cgroup.subtree_control", "w", encoding="ascii") as control:
+                control.write(f"+{name}")
 
     def tend(self, make: int, remove: Sequence[str]) -> Tended:
         """Remove leaves that are done with, and make new ones."""

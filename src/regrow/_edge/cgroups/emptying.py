@@ -11,6 +11,7 @@ import sys
 
 assert sys.platform == "linux"
 
+import errno
 import os
 import select
 from collections.abc import Callable
@@ -30,10 +31,16 @@ class Emptying:
         reactor.watch(self._epoll.fileno(), self._look)
 
     def watch(self, directory: int, name: str, call: Callable[[], object]) -> None:
-        """Call *call* when the group *name* below *directory* is empty, perhaps at once."""
+        """Call *call* when the group *name* below *directory* is empty, perhaps at once.
+
+        Raises:
+            OSError: there is no descriptor left to look with.
+        """
         try:
             events = os.open(f"{name}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, errno.ENODEV}:
+                raise
             call()
             return
         self._calls[events] = call

@@ -19,6 +19,8 @@ from regrow._edge.alarms import Alarm, Alarms
 from regrow._edge.cgroups import group
 from regrow._edge.cgroups.branch import Branch, Made, Tended
 from regrow._edge.cgroups.counting import Counted, count
+from regrow._edge.cgroups.wanting import wants_leaf
+from regrow._edge.setup import Setup
 from regrow._edge.spawner import Spawner
 
 SPARE = 16
@@ -45,7 +47,9 @@ class Watch(Protocol):
 class Leaves:
     """Gives each child a control group. Made on trio's thread; closed with `close`."""
 
-    def __init__(self, branch: Branch, watch: Watch, spawner: Spawner, alarms: Alarms) -> None:
+    def __init__(
+        self, branch: Branch, watch: Watch, spawner: Spawner, alarms: Alarms, *, is_for_all: bool = True
+    ) -> None:
         self.branch = branch
         self.trouble = ""
         """Why none can be made, or none could be the last time."""
@@ -60,7 +64,7 @@ class Leaves:
         self._is_busy = False  # a thread is making or removing some
         self._has_given_up = False
         self._is_closed = False
-        self._tend()
+        self._is_for_all = is_for_all
 
     # -- for those who start children ----------------------------------------------------------------------------------
 
@@ -73,6 +77,10 @@ class Leaves:
     def is_growing(self) -> bool:
         """Whether there may be new ones."""
         return not self._is_closed and not self._has_given_up
+
+    def is_for(self, setup: Setup) -> bool:
+        """Whether a child with this *setup* is to have one, and may get it."""
+        return self.is_growing and wants_leaf(setup, are_for_all=self._is_for_all)
 
     def take(self) -> Leaf | None:
         """One for a new child; `None`: none is there now, and one can be asked for."""
@@ -121,8 +129,11 @@ class Leaves:
     def _wait_until_empty(self, name: str, call: Callable[[], None]) -> None:
         if self._is_closed:
             call()
-        else:
+            return
+        try:
             self._watch.watch(self.branch.directory, name, call)
+        except OSError:  # no descriptor left
+            self._alarms.set(_LINGER, partial(self._wait_until_empty, name, call))
 
     # -- tending -------------------------------------------------------------------------------------------------------
 

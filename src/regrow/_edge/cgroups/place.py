@@ -80,6 +80,8 @@ def _first_fit(own: str, mounts: list[Mount], wanted: str) -> Place | str:
         if source is None:
             whys.append(f"the control group that we are in ({own}) is not below {mount.point}")
             continue
+        if wanted and not _is_below(os.path.realpath(wanted), mount.point):
+            whys.append(f"{VARIABLE}={wanted} is not below {mount.point}")
         for path in _candidates(source, mount.point, wanted):
             try:
                 return Place(path, is_own=path == source, controllers=_try(path, source))
@@ -95,7 +97,7 @@ def _candidates(source: str, top: str, wanted: str) -> Iterator[str]:
         if not _is_below(source, wanted) and _is_below(wanted, top):
             yield wanted
     yield source
-    above = source
+    above = source if os.geteuid() else top  # to root, everything is writable
     while above != top and _is_below(above, top):  # where somebody has delegated more than our own group to us
         above = os.path.dirname(above)
         if _is_writable(above):

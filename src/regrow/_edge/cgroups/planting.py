@@ -13,25 +13,47 @@ from regrow._edge.alarms import Alarms
 from regrow._edge.cgroups.branch import Branch, open_branch
 from regrow._edge.cgroups.leaves import Leaves
 from regrow._edge.cgroups.place import find_cgroup
+from regrow._edge.cgroups.wanting import are_for_all
 from regrow._edge.reactor import Reactor
 from regrow._edge.spawner import Spawner
+from regrow._edge.tuning import Tuning
 
 if sys.platform == "linux":
     from regrow._edge.cgroups.emptying import Emptying
 
 
-async def plant(spawner: Spawner, reactor: Reactor, alarms: Alarms) -> Leaves | str:
+async def plant(tuning: Tuning, spawner: Spawner, reactor: Reactor, alarms: Alarms) -> Leaves | str:
     """Have leaves, or say why there are none. What the dead have left in the same place is gone then."""
     if sys.platform != "linux":
         return f"there are no control groups on {sys.platform}"
-    answers: list[Branch | str] = []
-    answered = trio.Event()
+    if tuning.cgroup == "none":
+        return "they are not wanted"
+    branch = await _Planting(spawner).wait()
+    if isinstance(branch, str):
+        return branch
+    is_for_all = tuning.cgroup == "always" or are_for_all()
+    return Leaves(branch, Emptying(reactor), spawner, alarms, is_for_all=is_for_all)
 
-    def deliver(answer: Branch | str) -> None:
-        answers.append(answer)
-        answered.set()
 
-    spawner.submit(lambda: open_branch(find_cgroup()), deliver)
-    await answered.wait()
-    branch = answers[0]
-    return branch if isinstance(branch, str) else Leaves(branch, Emptying(reactor), spawner, alarms)
+class _Planting:
+    """Work that a thread does, and that somebody waits for, or does not any more."""
+
+    def __init__(self, spawner: Spawner) -> None:
+        self._spawner = spawner
+        self._answer: Branch | str = ""
+        self._answered = trio.Event()
+        self._is_wanted = True
+
+    async def wait(self) -> Branch | str:
+        self._spawner.submit(lambda: open_branch(find_cgroup()), self._deliver)
+        try:
+            await self._answered.wait()
+        finally:
+            self._is_wanted = False
+        return self._answer
+
+    def _deliver(self, answer: Branch | str) -> None:
+        self._answer = answer
+        self._answered.set()
+        if not self._is_wanted and isinstance(answer, Branch):
+            self._spawner.submit(answer.discard, lambda _: None)

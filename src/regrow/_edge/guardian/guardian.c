@@ -177,8 +177,8 @@ __asm__(".globl _start\n"
 enum { EPERM = 1, ENOENT = 2, ECHILD = 10, EAGAIN = 11, ENOMEM = 12, EACCES = 13, ENOTDIR = 20, EINVAL = 22,
        EMFILE = 24, ENOTTY = 25, EPROTO = 71 };
 enum { SIGKILL = 9, SIGUSR1 = 10, SIGCHLD = 17, SIGCONT = 18, SIGNAL_ORDER = 40, SIGNALS = 64, SI_QUEUE = -1 };
-enum { O_WRONLY = 1, O_RDWR = 2, O_NONBLOCK = 04000, O_CLOEXEC = 02000000, AT_FDCWD = -100, FD_CLOEXEC = 1 };
-enum { F_DUPFD_CLOEXEC = 1030, F_SETFD = 2, F_SETFL = 4, F_SETPIPE_SZ = 1031, CLOSE_RANGE_CLOEXEC = 4 };
+enum { O_WRONLY = 1, O_RDWR = 2, O_NONBLOCK = 04000, O_CLOEXEC = 02000000, O_PATH = 010000000, AT_FDCWD = -100, FD_CLOEXEC = 1 };
+enum { F_DUPFD_CLOEXEC = 1030, F_SETFD = 2, F_GETFL = 3, F_SETFL = 4, F_SETPIPE_SZ = 1031, CLOSE_RANGE_CLOEXEC = 4 };
 enum { PROT_READ = 1, PROT_WRITE = 2, MAP_PRIVATE = 2, MAP_ANONYMOUS = 32, MADV_DONTNEED = 4, MADV_DONTFORK = 10 };
 enum { POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, POLLNVAL = 32 };
 enum { WNOHANG = 1, WEXITED = 4, WNOWAIT = 0x01000000, P_ALL = 0, P_PID = 1, RUSAGE_CHILDREN = -1 };
@@ -662,14 +662,18 @@ static int prepare(void) {
     return task.candidates && task.arguments && task.variables && task.n_fds == (int)request->fds ? 0 : -EINVAL;
 }
 
-/* Descriptor i of the request becomes the number i, and nothing else stays open; 0 to 2 are /dev/null until then. */
+/* Descriptor i of the request becomes the number i, and nothing else stays open; 0 to 2 are /dev/null until then. One
+ * that is no more than a place (O_PATH) leaves its number free. */
 static void arrange_descriptors(void) {
     for (int i = 0; task.n_fds > STANDARD && i < task.n_fds; i++) { /* first out of each other's way */
         long moved = CALL3(fcntl, task.fds[i], F_DUPFD_CLOEXEC, task.n_fds);
         must(AT_DESCRIPTORS, moved);
         task.fds[i] = (int)moved;
     }
-    for (int i = 0; i < task.n_fds; i++) must(AT_DESCRIPTORS, CALL3(dup3, task.fds[i], i, 0));
+    for (int i = 0; i < task.n_fds; i++) {
+        long is_place = CALL2(fcntl, task.fds[i], F_GETFL) & O_PATH;
+        must(AT_DESCRIPTORS, CALL3(dup3, task.fds[i], i, is_place ? O_CLOEXEC : 0));
+    }
     /* An old kernel has no such call: then they are closed by the exec, as all that we open are. */
     CALL3(close_range, task.n_fds < STANDARD ? STANDARD : task.n_fds, ~0U, 0);
 }

@@ -443,7 +443,8 @@ def take_terminal(fds: list[int]) -> None:
 def move(fds: list[int], above: int) -> None:
     moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, above) for fd in fds]  # first out of each other's way
     for number, fd in enumerate(moved):
-        os.dup2(fd, number)
+        is_place = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_PATH  # it leaves its number free
+        os.dup2(fd, number, inheritable=not is_place)
 
 
 def execute(start: Start, environment: dict[bytes, bytes]) -> None:

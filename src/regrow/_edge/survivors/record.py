@@ -4,7 +4,12 @@ A line is a checksum, a space and a JSON object. Whoever dies while it writes le
 else is not a line of ours is damage, and takes nothing with it: each line says all that is needed to act on it.
 """
 
+# ruff: noqa: E402  a type checker for another system must not read further than the assertion
 from __future__ import annotations
+
+import sys
+
+assert sys.platform != "win32"
 
 import json
 import zlib
