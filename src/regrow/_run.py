@@ -29,6 +29,10 @@ from regrow.exceptions import InvalidSpecError, InvalidStateError, RegrowError, 
 EX_UNAVAILABLE = 69
 """The exit code of `run` for a tree that could not start. BSD: sysexits."""
 
+SAME_ORDER = 0.1
+"""Seconds within which two signals are one order. `timeout` sends each twice, to a process and to its group; systemd
+sends to a guard and to the program below it, and may add a SIGHUP. People are slower, even when they are in a hurry."""
+
 
 @asynccontextmanager
 @trio.lowlevel.enable_ki_protection  # of these lines, not of the body: Ctrl-C comes there, or where this waits
@@ -84,7 +88,8 @@ def run(
     """Run a tree until it ends or is told to stop, and return an exit code. Blocks; brings its own event loop.
 
     SIGINT, SIGTERM and SIGHUP (unless it is ignored) stop the tree, in order and within the graces; a second one kills
-    what is left. The story of a bad end is written to standard error.
+    what is left (not if it comes within a tenth of a second: that is the first once more). The story of a bad end is
+    written to standard error.
 
     Returns:
         0 if it was asked to stop, or shut itself down after a good end; the code of the significant child that made it
@@ -119,13 +124,15 @@ async def run_to_end(
 ) -> tuple[int, list[Exception]]:
     """What `run` does inside its event loop: the exit code, and the story of a bad end for the caller to tell."""
     opened = _Opened(spec, launcher, sinks, 10_000, None)
-    killed_by = 0
+    killed_by, asked_at = 0, 0.0
     with trio.open_signal_receiver(*_signals_to_stop()) as received:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(opened.live)
             with opened.is_over:  # cancelled when the tree has ended, however that came
                 async for number in received:
-                    if opened.is_asked:
+                    if not opened.is_asked:
+                        asked_at = trio.current_time()
+                    elif trio.current_time() - asked_at > SAME_ORDER:
                         killed_by = number
                         opened.tree.hurry()
                     opened.stop()

@@ -20,7 +20,7 @@ from regrow._edge.tuning import Tuning
 from regrow.events import ChildExited, ChildOutput, ChildStarted
 from regrow.exceptions import InvalidStateError
 
-PATIENCE = 60
+PATIENCE = 60 * FACTOR
 SLEEP = ["/bin/sleep", "1000"]
 
 

@@ -18,6 +18,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from regrow._edge import handle as handles
 from regrow._edge import strays
+from regrow._edge.pidfd import remembered_status
 from regrow._specs.protocol import Exited
 from regrow._specs.stop import KILL, Stop
 
@@ -130,20 +131,33 @@ def on_sigchld(handler):
         signal.signal(signal.SIGCHLD, before)
 
 
+def kernel_remembers() -> bool:
+    """Whether it can be asked how a process ended that was reaped: since Linux 6.15."""
+    process = subprocess.Popen(sh("exit 3"))
+    pidfd = os.pidfd_open(process.pid)
+    process.wait()
+    status = remembered_status(pidfd)
+    os.close(pidfd)
+    return status is not None
+
+
 @only_group
-async def test_a_status_that_somebody_else_took_is_unknown_and_not_a_success(lab):
+@pytest.mark.parametrize(("script", "code", "name"), [("exit 3", 3, None), ("kill -9 $$", None, "SIGKILL")])
+async def test_a_status_that_the_kernel_took_is_true_or_unknown_and_never_a_success(lab, tuning, script, code, name):
     with on_sigchld(signal.SIG_IGN):  # the kernel takes it itself
-        life = await lab.launch(sh("exit 3"))
+        life = await lab.launch(sh(f"read line; {script}"), stdin="pipe")  # so slow that there is time for a pidfd
+        life.controls.close_stdin()
         exited = await life.wait_exited()
-    assert (exited.code, exited.signal, exited.usage) == (None, None, None)
+    known = (code, name) if tuning.pidfd and kernel_remembers() else (None, None)
+    assert (exited.code, exited.signal, exited.usage) == (*known, None)
 
 
 @only_group
-async def test_a_stop_works_although_the_kernel_reaps(lab):
+async def test_a_stop_works_although_the_kernel_reaps(lab, tuning):
     with on_sigchld(signal.SIG_IGN):
         life = await lab.launch(SLEEPS)
         await life.controls.stop(Stop())
-    assert life.exited == Exited(asked=True)
+    assert life.exited == Exited(asked=True, signal="SIGTERM" if tuning.pidfd and kernel_remembers() else None)
 
 
 @only_group
@@ -230,7 +244,34 @@ def test_what_somebody_else_has_reaped_is_never_signalled_again(child, handle, m
     handle.send(signal.SIGTERM)
     handle.send_group(signal.SIGTERM)
     assert handle.is_dead()
-    assert handle.reap() == handles.Ending()
+    is_known = handle.pidfd is not None and kernel_remembers()
+    assert handle.reap() == handles.Ending(signal="SIGKILL" if is_known else None)
+
+
+def test_nobody_waits_for_a_stranger_who_has_the_number_of_one_that_somebody_else_has_reaped(child):
+    child.kill()
+    child.wait()
+    stranger = subprocess.Popen(SLEEPS)
+    handle = handles.Handle(stranger.pid, os.open(os.devnull, os.O_RDONLY))  # no pidfd of a child of ours any more
+    handle.destroy()
+    assert stranger.poll() is None
+    stranger.kill()
+    assert handles.Handle(stranger.pid, os.open(os.devnull, os.O_RDONLY)).reap() == handles.Ending()
+    assert stranger.wait() == -signal.SIGKILL
+
+
+def test_the_kernel_says_nothing_of_who_was_not_reaped(child):
+    pidfd = os.pidfd_open(child.pid)
+    assert remembered_status(pidfd) is None
+    child.kill()
+    wait_dead(child.pid)
+    assert remembered_status(pidfd) is None
+    os.close(pidfd)
+
+
+def test_what_is_no_pidfd_remembers_nothing():
+    with open(os.devnull) as file:
+        assert remembered_status(file.fileno()) is None
 
 
 def never_signal(monkeypatch):

@@ -31,9 +31,9 @@ def pid_in(line):
 class Command:
     """`python -m regrow` with some arguments, and the lines that it prints, as they come."""
 
-    def __init__(self, *arguments, cwd, env=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE):
+    def __init__(self, *arguments, cwd, env=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE, below=()):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "regrow", *arguments],
+            [*below, sys.executable, "-m", "regrow", *arguments],
             cwd=cwd,
             env={**os.environ, "NO_COLOR": "", **(env or {})},
             stdin=subprocess.DEVNULL,

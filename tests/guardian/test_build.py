@@ -91,3 +91,7 @@ def test_elsewhere_there_is_neither(monkeypatch):
 def test_the_module_that_compiles_needs_nothing_but_the_standard_library():
     code = f"import runpy; runpy.run_path({build.__file__!r})"
     subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True)
+
+
+def test_its_lines_are_as_long_as_ours():
+    assert not [line for line in build.SOURCE.read_text().splitlines() if len(line) > 120]

@@ -378,6 +378,17 @@ def test_half_a_pipe_is_given_back(windows, kernel):
     assert windows.called("CloseHandle") == [(0x51,)]
 
 
+def test_how_much_can_be_read_of_a_pipe_at_once(windows, kernel):
+    def peek(pipe, *given):
+        *nothing, count, left = given
+        assert (pipe, nothing, left) == (0x51, [0, 0, 0], 0)
+        put(count, 0, "I", 70_000)
+        return 1
+
+    answer(windows, "PeekNamedPipe", peek)
+    assert kernel.waiting(Handle(0x51)) == 70_000
+
+
 @pytest.mark.parametrize(("access", "wanted"), [("read", 0x80000000), ("write", 0x40000000)])
 def test_the_null_device(windows, kernel, access, wanted):
     seen = []

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+EX_UNAVAILABLE = 69
+"""BSD: sysexits."""
+
 _TARGET = """\
 where the tree is:
   FILE.py               the only SupervisorSpec or DynamicSpec at its top level, or the one called tree, app or spec
@@ -23,6 +26,9 @@ _RUN = f"""{_TARGET}
 The tree runs until it ends by itself or is told to stop: Ctrl-C (SIGINT), SIGTERM and SIGHUP stop it in reverse order,
 within its graces; a second one kills what is left. What its children print goes to standard output and standard error,
 each line with the name of its child in front; what happens to them goes to standard error.
+
+A guard is the parent of all of it: it forwards signals, reaps whoever has lost its parents, ends as the tree has ended,
+and leaves nothing behind. Process 1 of a container needs one, and has one by itself.
 
 exit codes:
   0      it was asked to stop, or shut itself down after a good end
@@ -82,6 +88,11 @@ def _command(commands: Any, name: str, summary: str, epilog: str) -> argparse.Ar
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--guard",
+        action=argparse.BooleanOptionalAction,
+        help="have a process above the tree that does what process 1 has to (default: if it is process 1)",
+    )
     parser.add_argument("--log-format", choices=["text", "json"], default="text", help="lines for people, or JSON")
     parser.add_argument("--no-color", action="store_true", help="no colours; NO_COLOR=1 does the same")
     parser.add_argument("-v", "--verbose", action="store_true", help="tell of every event")
@@ -93,6 +104,9 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    is_first = sys.platform == "linux" and os.getpid() == 1
+    if arguments.guard or (is_first and arguments.guard is None):
+        _be_guarded()
     from regrow._cli.run import run
 
     return run(
@@ -101,6 +115,23 @@ def _run(arguments: argparse.Namespace) -> int:
         in_color=not arguments.no_color,
         is_verbose=arguments.verbose,
     )
+
+
+def _be_guarded() -> None:
+    """Go on as the child of a guard. As little as possible is loaded by now: the guard keeps it."""
+    if sys.platform != "linux":
+        raise SystemExit(_refuse(f"--guard: not supported on {sys.platform}", 2))
+    from regrow._edge.guard import guard
+
+    try:
+        guard()
+    except OSError as error:
+        raise SystemExit(_refuse(f"--guard: {error.strerror}", EX_UNAVAILABLE)) from None
+
+
+def _refuse(words: str, code: int) -> int:
+    print(f"regrow: {words}", file=sys.stderr)
+    return code
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ from regrow._edge.handle import Handle
 from regrow._edge.holding import Answer, Ending, Make, Spawned, Take
 from regrow._edge.order import Order
 from regrow._edge.signalled import Signalled
+from regrow._edge.sockets import Sockets
 from regrow._edge.spawner import Spawner
 from regrow._edge.spawning import Child, spawn
 from regrow._edge.strays import Strays, has_company
@@ -32,7 +33,8 @@ class GroupForm:
 
     containment = LEVEL
 
-    def __init__(self, spawner: Spawner, deaths: Deaths, strays: Strays, *, with_pidfd: bool) -> None:
+    def __init__(self, spawner: Spawner, sockets: Sockets, deaths: Deaths, strays: Strays, *, with_pidfd: bool) -> None:
+        self._sockets = sockets
         self.deaths = deaths
         self.strays = strays
         self._spawner = spawner
@@ -47,7 +49,7 @@ class GroupForm:
         order: Order | NotLaunched = make()
         if isinstance(order, NotLaunched):
             return order
-        answer = spawn(order, with_pidfd=self._with_pidfd)
+        answer = spawn(order, self._sockets, with_pidfd=self._with_pidfd)
         return self._hold(order, answer) if isinstance(answer, Child) else answer
 
     def _hold(self, order: Order, child: Child) -> Spawned:

@@ -21,6 +21,7 @@ from contextlib import suppress
 import psutil
 
 from regrow._edge.holding import Ending
+from regrow._edge.pidfd import remembered_status
 from regrow._specs.exit import Usage
 from regrow._specs.signals import signal_name
 
@@ -76,27 +77,40 @@ class Handle:
 
     def reap(self) -> Ending:
         """Collect it: it is dead. Its number is free from here on."""
-        self._is_reaped = True
-        if self.pidfd is not None:
-            os.close(self.pidfd)
-        try:
-            # It is dead, so this never waits: WNOHANG is for the day on which somebody else reaped it, and
-            # its number already belongs to another child of this process.
-            pid, status, used = os.wait4(self.pid, os.WNOHANG)
-        except ChildProcessError:
-            return Ending()
-        return _ending(status, used, self._our_peak) if pid else Ending()
+        ending = self._collect()
+        self._let_go()
+        return ending
 
     def destroy(self) -> None:
         """Kill it, group and all, and reap it. Waits until it is dead: not on the event loop."""
         assert not self._is_reaped
         with suppress(PermissionError):
             self.send_group(signal.SIGKILL)
-        with suppress(ChildProcessError):
-            os.waitpid(self.pid, 0)
+        if self._holds_number():
+            with suppress(ChildProcessError):
+                os.waitpid(self.pid, 0)
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._is_reaped = True
         if self.pidfd is not None:
             os.close(self.pidfd)
+
+    def _collect(self) -> Ending:
+        if not self._holds_number():
+            return self._recall()
+        try:
+            # It is dead, so this never waits: WNOHANG is for the day on which somebody else reaps it just now, and
+            # its number already belongs to another child of this process.
+            pid, status, used = os.wait4(self.pid, os.WNOHANG)
+        except ChildProcessError:
+            return self._recall()
+        return _ending(status, _usage(used, self._our_peak)) if pid else self._recall()
+
+    def _recall(self) -> Ending:
+        """Somebody else has reaped it, or the kernel itself: what it used is forgotten, but perhaps not how it ended."""
+        status = None if self.pidfd is None else remembered_status(self.pidfd)
+        return Ending() if status is None else _ending(status, None)
 
     def _holds_number(self) -> bool:
         """Whether the number is still that of our child, alive or dead."""
@@ -134,9 +148,9 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def _ending(status: int, used: resource.struct_rusage, our_peak: int) -> Ending:
-    """What the kernel says of a process that it hands over."""
-    usage = Usage(
+def _usage(used: resource.struct_rusage, our_peak: int) -> Usage:
+    """What it used, as the kernel counts it."""
+    return Usage(
         user=used.ru_utime,
         system=used.ru_stime,
         # Between fork and exec a process has our memory, and Linux never forgets that it had so much.
@@ -144,6 +158,10 @@ def _ending(status: int, used: resource.struct_rusage, our_peak: int) -> Ending:
         minor_faults=used.ru_minflt,
         major_faults=used.ru_majflt,
     )
+
+
+def _ending(status: int, usage: Usage | None) -> Ending:
+    """How it ended, as the kernel says it."""
     if os.WIFSIGNALED(status):
         name = signal_name(os.WTERMSIG(status))
         return Ending(signal=name, core_dumped=os.WCOREDUMP(status), usage=usage)

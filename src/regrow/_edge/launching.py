@@ -7,8 +7,6 @@ import sys
 
 assert sys.platform != "win32"
 
-import errno
-import fcntl
 import os
 from functools import partial
 from typing import Protocol
@@ -21,13 +19,13 @@ from regrow._edge.holding import Make, Spawned, Take
 from regrow._edge.mail import Letter, Message
 from regrow._edge.nest import Nest
 from regrow._edge.order import Descriptors, Order
+from regrow._edge.passing import passable
 from regrow._edge.preparing import Prepared, prepare, takes_a_thread
 from regrow._edge.setup import PLAIN
 from regrow._edge.sockets import Sockets
 from regrow._edge.spawner import Spawner
 from regrow._specs.listen import ListenSocket
 from regrow._specs.protocol import NotLaunched, Refusal
-from regrow._specs.settings import HasFileno
 
 NOTHING = Prepared()
 
@@ -219,7 +217,7 @@ class Launch(Letter):
         if order.key is None:
             return ()
         sockets = self._nests.sockets.numbers(order.key, order.setup.sockets)
-        given = {number: _number(number, fd) for number, fd in order.setup.fds}
+        given = {number: passable(number, fd) for number, fd in order.setup.fds}
         given |= dict(enumerate(sockets, first))
         return tuple(given.get(number, self._nests.gap) for number in range(first, max(given, default=first - 1) + 1))
 
@@ -234,14 +232,3 @@ class Launch(Letter):
         if self._prepared is not None and self._prepared.file is not None:
             os.close(self._prepared.file)
             self._prepared = NOTHING
-
-
-def _number(number: int, fd: int | HasFileno) -> int:
-    try:
-        ours = fd if isinstance(fd, int) else fd.fileno()
-        if sys.platform == "linux" and fcntl.fcntl(ours, fcntl.F_GETFL) & os.O_PATH:
-            raise OSError(errno.EBADF, "it is open as a place only (O_PATH)")
-    except (OSError, ValueError) as error:
-        why = f"fds: {fd!r} cannot be passed on as {number}: {getattr(error, 'strerror', None) or error}"
-        raise refusals.RefusedError(NotLaunched(refusal=Refusal.PROGRAM, why=why, errno=errno.EBADF)) from error
-    return ours

@@ -40,7 +40,7 @@ def to_wire(order: Order, child: int, descriptors: int, identity: Identity | Non
         environment=environment,
         variables=variables,
         candidates=candidates(order),
-        directory=_directory(order),
+        directory=directory(order),
         descriptors=descriptors,
         linger=None if order.strays == "keep" else order.strays,
         stuck_after=order.kill_wait * _STUCK_SHARE,
@@ -75,7 +75,7 @@ def candidates(order: Order) -> list[bytes]:
     return [(entry or b".") + b"/" + program for entry in path.split(b":")]
 
 
-def _directory(order: Order) -> bytes:
+def directory(order: Order) -> bytes:
     """Absolute: the guardians have not followed us wherever we have gone since they were started."""
     if order.cwd is not None and order.cwd.startswith("/"):
         return os.fsencode(order.cwd)

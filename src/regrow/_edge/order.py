@@ -99,6 +99,11 @@ class Descriptors:
         """Ours belong to what was spawned from now on."""
         self._ours.clear()
 
+    def drop(self, fd: int) -> None:
+        """One of ours has done its work."""
+        self._ours.remove(fd)
+        os.close(fd)
+
     def close_theirs(self) -> None:
         """The child has them now."""
         for fd in self._theirs:

@@ -36,7 +36,7 @@ def find_program(program: str, env: Environment, cwd: str | None) -> str:
     path = os.fsdecode(env.get(b"PATH", os.fsencode(os.defpath)))
     is_there = False
     for entry in path.split(os.pathsep):
-        candidate = os.path.join(entry or os.curdir, program)
+        candidate = f"{entry or os.curdir}/{program}"
         seen = os.path.join(cwd or os.curdir, candidate)  # a relative entry counts from where the child will be
         if os.path.isfile(seen):
             is_there = True

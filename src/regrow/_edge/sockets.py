@@ -13,6 +13,7 @@ import socket
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
+from threading import Lock
 
 import attrs
 
@@ -51,6 +52,17 @@ class Sockets:
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], Opened] = {}
+        self._lock = Lock()  # for what happens in threads
+
+    def ensure(self, key: Key, wanted: Sequence[ListenSocket]) -> list[int]:
+        """Have them open, and return their descriptors. In a thread.
+
+        Raises:
+            RefusedError: one cannot be opened.
+        """
+        with self._lock:
+            self.keep(key, open_sockets(self.missing(key, wanted)))
+            return self.numbers(key, wanted)
 
     def missing(self, key: Key, wanted: Sequence[ListenSocket]) -> list[ListenSocket]:
         """Which of those that *key* wants are not open yet. Those that it had and does not want any more are closed."""
@@ -70,7 +82,9 @@ class Sockets:
 
     def forget(self, tree: str, path: str) -> None:
         """No incarnation of *path* is to come."""
-        for listening in self._kept.pop((tree, path), {}).values():
+        with self._lock:
+            forgotten = self._kept.pop((tree, path), {})
+        for listening in forgotten.values():
             listening.close()
 
     def close(self) -> None:

@@ -48,7 +48,7 @@ class Tools(Workshop):
         self.sockets = Sockets()
         self.environments = Environments()
         self.spawner = Spawner()
-        self._group = GroupForm(self.spawner, self.deaths, self.strays, with_pidfd=self.with_pidfd)
+        self._group = GroupForm(self.spawner, self.sockets, self.deaths, self.strays, with_pidfd=self.with_pidfd)
         self._nests: Nests | None = None
         self._commands = guardians(tuning)
 

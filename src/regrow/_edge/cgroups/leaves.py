@@ -23,10 +23,7 @@ from regrow._edge.cgroups.wanting import wants_leaf
 from regrow._edge.setup import Setup
 from regrow._edge.spawner import Spawner
 
-SPARE = 16
-"""How many are ready for those who come next. Each is a directory and a descriptor."""
-
-_FEW = SPARE // 2  # spare ones left when more are made
+_FEW, _ENOUGH = 2, 16  # ready for those who come next, as few or many have come so far
 _AT_ONCE = 64  # made in one go, when many are waited for
 _MANY = 16  # done with, when they are removed without waiting for more
 _LINGER = 0.2  # seconds until fewer are removed, too
@@ -57,6 +54,7 @@ class Leaves:
         self._spawner = spawner
         self._alarms = alarms
         self._spare: deque[Made] = deque()
+        self._given = 0
         self._waiting: list[Callable[[Leaf | None], None]] = []
         self._over: list[str] = []  # what is to be removed
         self._tries = 0
@@ -84,10 +82,18 @@ class Leaves:
 
     def take(self) -> Leaf | None:
         """One for a new child; `None`: none is there now, and one can be asked for."""
-        leaf = Leaf(self, self._spare.popleft()) if self._spare else None
-        if len(self._spare) < _FEW:
+        leaf = self._give() if self._spare else None
+        if 2 * len(self._spare) < self._enough:
             self._tend()
         return leaf
+
+    def _give(self) -> Leaf:
+        self._given += 1
+        return Leaf(self, self._spare.popleft())
+
+    @property
+    def _enough(self) -> int:
+        return max(_FEW, min(self._given, _ENOUGH))
 
     def ask(self, call: Callable[[Leaf | None], None]) -> None:
         """Give *call* one when there is one; `None` if there is none to be had. Not before this returns."""
@@ -149,7 +155,7 @@ class Leaves:
     def _missing(self) -> int:
         if self._has_given_up or (self.trouble and not self._waiting):  # the next one who asks for one tries again
             return 0
-        return max(0, min(SPARE + len(self._waiting) - len(self._spare), _AT_ONCE))
+        return max(0, min(self._enough + len(self._waiting) - len(self._spare), _AT_ONCE))
 
     def _tend_after(self, seconds: float) -> None:
         if not self._is_closed:
@@ -177,7 +183,7 @@ class Leaves:
         waiting, self._waiting = self._waiting, []
         for call in waiting:
             if self._spare:
-                call(Leaf(self, self._spare.popleft()))
+                call(self._give())
             elif error is None:
                 self._waiting.append(call)
             else:

@@ -59,8 +59,14 @@
 #ifndef DELAY_BEFORE_EXEC_MS
 #define DELAY_BEFORE_EXEC_MS 0 /* tests widen the window between fork and exec */
 #endif
-#ifndef NO_CLONE3
-#define NO_CLONE3 0 /* tests see to it that we can do without, as before Linux 5.7 */
+#ifndef NO_CLONE3 /* tests see to it that we can do without what older kernels do not have */
+#define NO_CLONE3 0
+#endif
+#ifndef NO_PIDFD
+#define NO_PIDFD 0
+#endif
+#ifndef NO_CHILDREN_FILE
+#define NO_CHILDREN_FILE 0
 #endif
 
 /* ---- The kernel -------------------------------------------------------------------------------------------------- */
@@ -70,11 +76,11 @@ enum {
     NR_read = 0, NR_write = 1, NR_close = 3, NR_mmap = 9, NR_munmap = 11, NR_rt_sigaction = 13,
     NR_rt_sigprocmask = 14, NR_ioctl = 16, NR_madvise = 28, NR_getpid = 39, NR_recvmsg = 47, NR_clone = 56,
     NR_execve = 59, NR_wait4 = 61, NR_kill = 62, NR_fcntl = 72, NR_chdir = 80, NR_umask = 95, NR_getrusage = 98,
-    NR_getppid = 110, NR_setsid = 112, NR_setgroups = 116, NR_setresuid = 117, NR_setresgid = 119,
-    NR_rt_sigqueueinfo = 129, NR_setpriority = 141, NR_prctl = 157, NR_sched_setaffinity = 203, NR_getdents64 = 217,
-    NR_clock_gettime = 228, NR_exit_group = 231, NR_waitid = 247, NR_ioprio_set = 251, NR_openat = 257,
-    NR_readlinkat = 267, NR_ppoll = 271, NR_signalfd4 = 289, NR_dup3 = 292, NR_prlimit64 = 302,
-    NR_pidfd_send_signal = 424, NR_pidfd_open = 434, NR_clone3 = 435,
+    NR_geteuid = 107, NR_getegid = 108, NR_getppid = 110, NR_setsid = 112, NR_setgroups = 116, NR_setresuid = 117,
+    NR_setresgid = 119, NR_rt_sigqueueinfo = 129, NR_setpriority = 141, NR_prctl = 157, NR_sched_setaffinity = 203,
+    NR_getdents64 = 217, NR_clock_gettime = 228, NR_exit_group = 231, NR_waitid = 247, NR_ioprio_set = 251,
+    NR_openat = 257, NR_readlinkat = 267, NR_ppoll = 271, NR_unshare = 272, NR_signalfd4 = 289, NR_dup3 = 292,
+    NR_pipe2 = 293, NR_prlimit64 = 302, NR_pidfd_send_signal = 424, NR_pidfd_open = 434, NR_clone3 = 435,
     NR_close_range = 436,
 };
 
@@ -117,14 +123,14 @@ __asm__(".globl _start\n"
 #elif defined(__aarch64__)
 enum {
     NR_dup3 = 24, NR_fcntl = 25, NR_ioctl = 29, NR_ioprio_set = 30, NR_chdir = 49, NR_openat = 56, NR_close = 57,
-    NR_getdents64 = 61, NR_read = 63, NR_write = 64, NR_ppoll = 73, NR_signalfd4 = 74, NR_readlinkat = 78,
-    NR_exit_group = 94, NR_waitid = 95, NR_clock_gettime = 113, NR_sched_setaffinity = 122, NR_kill = 129,
-    NR_rt_sigaction = 134, NR_rt_sigprocmask = 135, NR_rt_sigqueueinfo = 138, NR_setpriority = 140,
-    NR_setresuid = 147, NR_setresgid = 149, NR_setsid = 157, NR_setgroups = 159, NR_getrusage = 165, NR_umask = 166,
-    NR_prctl = 167, NR_getpid = 172, NR_getppid = 173, NR_recvmsg = 212, NR_munmap = 215, NR_clone = 220,
-    NR_execve = 221, NR_mmap = 222, NR_madvise = 233, NR_wait4 = 260, NR_prlimit64 = 261,
-    NR_pidfd_send_signal = 424, NR_pidfd_open = 434, NR_clone3 = 435,
-    NR_close_range = 436,
+    NR_pipe2 = 59, NR_getdents64 = 61, NR_read = 63, NR_write = 64, NR_ppoll = 73, NR_signalfd4 = 74,
+    NR_readlinkat = 78, NR_exit_group = 94, NR_waitid = 95, NR_unshare = 97, NR_clock_gettime = 113,
+    NR_sched_setaffinity = 122, NR_kill = 129, NR_rt_sigaction = 134, NR_rt_sigprocmask = 135,
+    NR_rt_sigqueueinfo = 138, NR_setpriority = 140, NR_setresuid = 147, NR_setresgid = 149, NR_setsid = 157,
+    NR_setgroups = 159, NR_getrusage = 165, NR_umask = 166, NR_prctl = 167, NR_getpid = 172, NR_getppid = 173,
+    NR_geteuid = 175, NR_getegid = 177, NR_recvmsg = 212, NR_munmap = 215, NR_clone = 220, NR_execve = 221,
+    NR_mmap = 222, NR_madvise = 233, NR_wait4 = 260, NR_prlimit64 = 261, NR_pidfd_send_signal = 424,
+    NR_pidfd_open = 434, NR_clone3 = 435, NR_close_range = 436,
 };
 
 static long call(long number, long a, long b, long c, long d, long e, long f) {
@@ -174,15 +180,18 @@ __asm__(".globl _start\n"
 #define CALL5(n, a, b, c, d, e) call(NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
 #define CALL6(n, a, b, c, d, e, f) call(NR_##n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
-enum { EPERM = 1, ENOENT = 2, ECHILD = 10, EAGAIN = 11, ENOMEM = 12, EACCES = 13, ENOTDIR = 20, EINVAL = 22,
-       EMFILE = 24, ENOTTY = 25, EPROTO = 71 };
+enum { EPERM = 1, ENOENT = 2, ESRCH = 3, EBADF = 9, ECHILD = 10, EAGAIN = 11, ENOMEM = 12, EACCES = 13, ENOTDIR = 20,
+       EINVAL = 22, EMFILE = 24, ENOTTY = 25, ENOSYS = 38, EPROTO = 71 };
 enum { SIGKILL = 9, SIGUSR1 = 10, SIGCHLD = 17, SIGCONT = 18, SIGNAL_ORDER = 40, SIGNALS = 64, SI_QUEUE = -1 };
-enum { O_WRONLY = 1, O_RDWR = 2, O_NONBLOCK = 04000, O_CLOEXEC = 02000000, O_PATH = 010000000, AT_FDCWD = -100, FD_CLOEXEC = 1 };
+enum { O_WRONLY = 1, O_RDWR = 2, O_NONBLOCK = 04000, O_CLOEXEC = 02000000, O_PATH = 010000000, AT_FDCWD = -100,
+       FD_CLOEXEC = 1 };
 enum { F_DUPFD_CLOEXEC = 1030, F_SETFD = 2, F_GETFL = 3, F_SETFL = 4, F_SETPIPE_SZ = 1031, CLOSE_RANGE_CLOEXEC = 4 };
 enum { PROT_READ = 1, PROT_WRITE = 2, MAP_PRIVATE = 2, MAP_ANONYMOUS = 32, MADV_DONTNEED = 4, MADV_DONTFORK = 10 };
 enum { POLLIN = 1, POLLOUT = 4, POLLERR = 8, POLLHUP = 16, POLLNVAL = 32 };
 enum { WNOHANG = 1, WEXITED = 4, WNOWAIT = 0x01000000, P_ALL = 0, P_PID = 1, RUSAGE_CHILDREN = -1 };
-enum { PR_SET_PDEATHSIG = 1, PR_SET_DUMPABLE = 4, PR_SET_NAME = 15, PR_SET_CHILD_SUBREAPER = 36, PR_SET_NO_NEW_PRIVS = 38 };
+enum { PR_SET_PDEATHSIG = 1, PR_SET_DUMPABLE = 4, PR_SET_NAME = 15, PR_SET_CHILD_SUBREAPER = 36,
+       PR_SET_NO_NEW_PRIVS = 38 };
+enum { CLONE_NEWUSER = 0x10000000, CLONE_NEWPID = 0x20000000 };
 #define CLONE_INTO_CGROUP 0x200000000u
 enum { SIG_SETMASK = 2, CLOCK_MONOTONIC = 1, CLONE_VM = 0x100, CLONE_VFORK = 0x4000, SCM_RIGHTS = 1, SOL_SOCKET = 1 };
 enum { TIOCSCTTY = 0x540e, IOPRIO_WHO_PROCESS = 1 };
@@ -217,10 +226,10 @@ enum record_kind { HELLO = 1, LAUNCHED = 2, FAILED = 3, EXITED = 4, GONE = 5, OU
                    REFUSED = 9 };
 enum start_flag { NO_NEW_PRIVS = 1, STRINGS_IN_MEMFD = 2, TELL_LISTEN_PID = 4, SET_UMASK = 8, SET_NICE = 16,
                   SET_USER = 32, SET_GROUP = 64, SET_GROUPS = 128, SET_IO_PRIORITY = 256, TERMINAL = 512,
-                  CGROUP = 2048 };
+                  NAMESPACE = 1024, CGROUP = 2048 };
 enum stage { AT_REQUEST = 1, AT_DESCRIPTORS = 2, AT_FORK = 3, AT_PRIVILEGES = 4, AT_NICE = 5, AT_DIRECTORY = 6,
              AT_EXEC = 7, AT_RLIMIT = 8, AT_IO_PRIORITY = 9, AT_AFFINITY = 10, AT_GROUPS = 11, AT_GROUP = 12,
-             AT_USER = 13, AT_TERMINAL = 14, AT_CGROUP = 15 };
+             AT_USER = 13, AT_TERMINAL = 14, AT_CGROUP = 15, AT_NAMESPACE = 16 };
 enum target { TO_MAIN = 0, TO_GROUP = 1, TO_TREE = 2, AND_CONTINUE = 4 };
 enum record_flag { HAS_CHILDREN_FILE = 1, HAS_PIDFD = 2, WAS_STOPPED = 4, LEFT_SOME = 8 };
 static const uint32_t FOR_EVER = 0xffffffff; /* as `linger_ms`: the strays are kept */
@@ -302,6 +311,8 @@ static char *append_number(char *to, uint64_t number) {
 }
 
 static long open_file(const char *path, long flags) { return CALL4(openat, AT_FDCWD, path, flags | O_CLOEXEC, 0); }
+
+static int open_pidfd(int32_t pid) { return NO_PIDFD ? -ENOSYS : (int)CALL2(pidfd_open, pid, 0); }
 
 static void close_fd(int fd) {
     if (fd >= 0) CALL1(close, fd);
@@ -505,7 +516,7 @@ static int is_still(const struct member *member) {
     return look_up(member->pid, &facts) && facts.since == member->since;
 }
 
-static void send_through(long pidfd, int32_t pid) {
+static void send_through(int pidfd, int32_t pid) {
     if (pidfd >= 0)
         CALL4(pidfd_send_signal, pidfd, walk.signal, NULL, 0);
     else
@@ -515,12 +526,13 @@ static void send_through(long pidfd, int32_t pid) {
 static void visit(const struct member *parent, int32_t pid) {
     struct facts facts;
     if (is_known(pid) || walk.length == MEMBERS) return;
-    long pidfd = common.nest_fd >= 0 ? CALL2(pidfd_open, pid, 0) : -1;
+    int pidfd = open_pidfd(pid);
+    if (pidfd == -ESRCH) return;
     if (look_up(pid, &facts) && facts.parent == parent->pid && is_still(parent)) {
         walk.known[walk.length++] = (struct member){pid, facts.group, facts.since};
         if (!walk.only_group || facts.group == walk.only_group) send_through(pidfd, pid);
     }
-    close_fd((int)pidfd);
+    close_fd(pidfd);
 }
 
 static void visit_children_of_thread(const struct member *parent, const char *task, const char *thread) {
@@ -566,6 +578,15 @@ static void signal_descendants(int signal, int32_t only_group) {
     CALL3(madvise, walk.known, sizeof walk.known, MADV_DONTNEED);
 }
 
+/* ---- Orders, from guardian to guardian --------------------------------------------------------------------------- */
+
+enum { END_TREE = 0 }; /* where other orders have a signal */
+
+static long queue_order(int32_t pid, int value) {
+    struct signal_order order = {.code = SI_QUEUE, .pid = (uint32_t)CALL0(getpid), .value = value};
+    return CALL3(rt_sigqueueinfo, pid, SIGNAL_ORDER, &order);
+}
+
 /* ---- The start of a child ---------------------------------------------------------------------------------------- */
 
 enum { STACK = 16 * 1024 };
@@ -584,7 +605,8 @@ static struct {
     void *scratch;
     size_t scratch_size;
     char *strings;
-    int32_t shim;
+    int32_t shim, init;
+    int leash[2]; /* a pipe: whoever reads it sees the shim's end */
     int cgroup, is_inside; /* the directory, or -1; whether the main process is there from its birth on */
     int error, stage, candidate;
 } task;
@@ -697,6 +719,7 @@ static void set_priorities(void) {
 
 static void die_with_the_shim(void) {
     CALL5(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (task.init) return; /* our parent has no number here; whether it lives is the init's concern */
     if (!parent_is(task.shim)) leave(127); /* it died before we asked */
 }
 
@@ -720,7 +743,8 @@ static void enter_cgroup(void) {
  * as the one that it will be. The limit of descriptors is for those that the program opens: ours are there before it.
  * All of this belongs to a process, although memory is still shared; what does not is put right by the shim. */
 static void apply_settings(void) {
-    if (task.request->flags & TERMINAL) must(AT_TERMINAL, task.n_fds ? CALL3(ioctl, task.fds[0], TIOCSCTTY, 0) : -ENOTTY);
+    if (task.request->flags & TERMINAL)
+        must(AT_TERMINAL, task.n_fds ? CALL3(ioctl, task.fds[0], TIOCSCTTY, 0) : -ENOTTY);
     arrange_descriptors();
     set_limits();
     set_priorities();
@@ -760,8 +784,8 @@ __attribute__((noreturn)) static void become_main(void) {
     execute();
 }
 
-/* In its cgroup from its first moment on, where the kernel can do that; else it goes there before its program runs. What
- * else may be wrong with the cgroup is then found out by the same way, and told. */
+/* In its cgroup from its first moment on, where the kernel can do that; else it goes there before its program runs.
+ * Whatever else is wrong with the cgroup is found out in the same way, and told. */
 static long clone_main(void) {
     char *top = (char *)task.scratch + task.scratch_size;
     struct clone_wish wish = {.flags = CLONE_VM | CLONE_VFORK | CLONE_INTO_CGROUP, .signal = SIGCHLD,
@@ -775,24 +799,133 @@ static long clone_main(void) {
     return clone_calling(become_main, NR_clone, CLONE_VM | CLONE_VFORK | SIGCHLD, (long)top);
 }
 
-static long launch(void) {
-    long pid = prepare();
-    if (pid < 0) {
-        task.stage = AT_REQUEST, task.error = (int)-pid;
-        return pid;
+/* What the launch needed is given back, so that an idle shim is small; the child's descriptors must not stay open
+ * here, or the reader of its output would never see the end. */
+static void tidy(void) {
+    for (int i = 0; i < task.n_fds; i++) close_fd(task.fds[i]);
+    if (task.scratch) CALL2(munmap, task.scratch, task.scratch_size);
+    if (task.strings && task.request->flags & STRINGS_IN_MEMFD) CALL2(munmap, task.strings, task.request->bytes);
+}
+
+/* ---- A pid namespace --------------------------------------------------------------------------------------------- */
+
+/* Who is killed together with all guardians guards nobody. But the kernel ends a pid namespace with its first process,
+ * the *init*, and that one is bound to the shim: when the shim dies, so does the init, and with it the whole tree.
+ *
+ *      shim ---> init            number 1 inside; orphans fall to it instead of the shim
+ *         `----> main process    number 2: a process with number 1 would be deaf to signals that it does not handle
+ *
+ * The main process is the shim's own child as ever, and is started, signalled and reaped as ever. The shim itself does
+ * not live in the namespace. It gives orders to the init by signals; as they come from outside, their sender has no
+ * number there, by which they are told from the signals of those inside.
+ *
+ *      SIGUSR1        the main process is reaped: end as soon as you have no child
+ *      SIGNAL_ORDER   send this signal to everybody; or END_TREE: kill all, and count them
+ *
+ * The init exits with the number of strays that it has killed. If it does not, the shim kills it.
+ *
+ * Without privileges, only a user namespace may make a pid namespace. Only our own user and group exist in it. */
+
+enum { AT_ONCE = 2048 }; /* reaped in one pass: a fork bomb must not keep us from killing */
+enum { MOST_STRAYS = 255 };
+
+static struct { int is_released, is_ending, strays; } init;
+
+static long map_to_itself(const char *file, uint64_t id) {
+    char text[64];
+    char *end = append(append_number(append(append_number(text, id), " "), id), " 1\n");
+    return write_file_at(AT_FDCWD, file, text, (size_t)(end - text));
+}
+
+static long enter_user_namespace(void) {
+    uint64_t user = (uint64_t)CALL0(geteuid), group = (uint64_t)CALL0(getegid);
+    long done = CALL1(unshare, CLONE_NEWUSER | CLONE_NEWPID);
+    if (done < 0) return done;
+    write_file_at(AT_FDCWD, "/proc/self/setgroups", "deny", 4); /* else no group may be mapped, from Linux 3.19 */
+    done = map_to_itself("/proc/self/uid_map", user);
+    return done < 0 ? done : map_to_itself("/proc/self/gid_map", group);
+}
+
+static void init_obey(void) {
+    struct signal_news news[4];
+    long length;
+    while ((length = CALL3(read, common.signals, news, sizeof news)) > 0)
+        for (struct signal_news *one = news; (char *)one < (char *)news + length; one++) {
+            if (one->pid) continue; /* from inside */
+            if (one->number == SIGUSR1) init.is_released = 1;
+            if (one->number == SIGNAL_ORDER && one->value == END_TREE) init.is_ending = 1;
+            if (one->number == SIGNAL_ORDER && one->value != END_TREE) CALL2(kill, -1, one->value);
+        }
+}
+
+/* Returns whether there may be more to reap. */
+static int init_reap(void) {
+    for (int i = 0; i < AT_ONCE; i++) {
+        int status;
+        long pid = CALL4(wait4, -1, &status, WNOHANG, NULL);
+        if (pid == -ECHILD && init.is_released) leave(init.strays);
+        if (pid <= 0) return 0;
+        if ((status & 0x7f) != SIGKILL) continue;
+        init_obey(); /* the order to end all comes before the blow, and may not be read yet */
+        if (init.is_ending && init.strays < MOST_STRAYS) init.strays++;
     }
-    pid = clone_main();
+    return 1;
+}
+
+/* Its own copy of the writing end has to be closed first, or the pipe would never end. The main process has one, too,
+ * until it executes its program: so late may the end of a shim be seen that died before we could ask for a signal. */
+__attribute__((noreturn)) static void be_init(void) {
+    struct pollfd watched[] = {{common.signals, POLLIN, 0}, {task.leash[0], 0, 0}};
+    struct timespec no_time = {0, 0};
+    int more = 0;
+    close_fd(task.leash[1]);
+    close_fd(task.cgroup);
+    tidy();
+    CALL5(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    CALL5(prctl, PR_SET_NAME, "regrow-init", 0, 0, 0);
+    for (;;) {
+        CALL5(ppoll, watched, 2, more ? &no_time : NULL, NULL, 0);
+        if (watched[1].revents) leave(0); /* the kernel kills the others */
+        init_obey();
+        if (init.is_ending) CALL2(kill, -1, SIGKILL);
+        more = init_reap();
+    }
+}
+
+static long make_namespace(void) {
+    long done = CALL1(unshare, CLONE_NEWPID);
+    if (done == -EPERM) done = enter_user_namespace();
+    if (done >= 0) done = CALL2(pipe2, task.leash, O_CLOEXEC);
+    if (done < 0) return done;
+    long pid = CALL5(clone, SIGCHLD, 0, 0, 0, 0);
+    if (pid == 0) be_init();
+    close_fd(task.leash[0]);
+    task.init = pid > 0 ? (int32_t)pid : 0;
+    return pid;
+}
+
+static void end_init(void) {
+    if (!task.init) return;
+    CALL2(kill, task.init, SIGKILL);
+    CALL4(wait4, task.init, NULL, 0, NULL);
+    task.init = 0;
+}
+
+static long launch(void) {
+    int stage = AT_REQUEST;
+    long pid = prepare();
+    if (pid >= 0 && task.request->flags & NAMESPACE) stage = AT_NAMESPACE, pid = make_namespace();
+    if (pid >= 0) stage = AT_FORK, pid = clone_main();
     /* Who becomes somebody else closes its memory to debuggers, and that was ours, too. */
     if (task.request->flags & (SET_USER | SET_GROUP)) CALL5(prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
-    if (pid < 0) task.stage = AT_FORK, task.error = (int)-pid;
+    if (pid < 0) task.stage = stage, task.error = (int)-pid;
     return pid;
 }
 
 /* ---- The shim ---------------------------------------------------------------------------------------------------- */
 
-enum { END_TREE = 0 };   /* as an order, where other orders have a signal */
-enum { AT_ONCE = 2048 }; /* reaped in one pass: a fork bomb must not keep us from killing */
 enum { FIRST_PAUSE = 1, LAST_PAUSE = 50, SLOW_PAUSE = 1000 }; /* ms between two blows */
+enum { INIT_BLOWS = 12 };                                     /* so many (0.36 s) until an init is killed, too */
 
 enum phase { RUNNING, LINGERING, ENDING, EMPTY };
 
@@ -821,6 +954,7 @@ static void end_tree(void) {
     shim.blows = (uint32_t)shim.main_is_reaped; /* the first one is below */
     shim.stuck_at = now_ms() + shim.stuck_ms;
     shim.pause = FIRST_PAUSE;
+    if (task.init && (shim.is_over || queue_order(task.init, END_TREE) < 0)) CALL2(kill, task.init, SIGKILL);
     /* Atomic: no fork escapes it. Only while the main process is not reaped: until then the number is its group's. */
     if (!shim.main_is_reaped) {
         CALL2(kill, -shim.main, SIGKILL);
@@ -870,6 +1004,10 @@ static int reap_one(void) {
         shim.main_is_reaped = 1;
         shim.status = status;
         tell_exit(&usage);
+        if (task.init) CALL2(kill, task.init, SIGUSR1);
+    } else if (pid == task.init) {
+        task.init = 0;
+        shim.strays += (uint32_t)(status >> 8);
     } else if (shim.phase == ENDING && (status & 0x7f) == SIGKILL)
         shim.strays++;
     return (int)pid;
@@ -892,10 +1030,13 @@ static void tell_trouble(enum record_kind kind, int32_t pid, uint32_t count) {
     record->count = count;
 }
 
+/* The init, which ends all by itself; if it does not, its death ends them. */
+static int is_to_count(int32_t pid) { return pid == task.init && shim.blows < INIT_BLOWS && !shim.is_over; }
+
 static void strike(void) {
     if (!shim.blows++) return; /* the group's death is often all it takes */
     strike_cgroup();
-    shim.last = kill_children(NULL);
+    shim.last = kill_children(is_to_count);
     if (shim.last.refused) {
         signal_descendants(SIGKILL, 0); /* below what we may not kill there may be somebody whom we may */
         if (!shim.told_out_of_reach && shim.last.refused == shim.last.found && shim.blows > 8) {
@@ -936,7 +1077,8 @@ static void pass_on(int signal, int to) {
     if (!shim.main_is_reaped && to == TO_MAIN) CALL2(kill, shim.main, signal);
     if (!shim.main_is_reaped && to == TO_GROUP) CALL2(kill, -shim.main, signal);
     if (shim.main_is_reaped && to == TO_GROUP) signal_descendants(signal, shim.main);
-    if (to == TO_TREE) signal_descendants(signal, 0);
+    if (to == TO_TREE && task.init) queue_order(task.init, signal);
+    if (to == TO_TREE && !task.init) signal_descendants(signal, 0);
 }
 
 static void take_orders(void) {
@@ -987,14 +1129,6 @@ __attribute__((noreturn)) static void guard(void) {
     }
 }
 
-/* What the launch needed is given back, so that an idle shim is small; the child's descriptors must not stay open
- * here, or the reader of its output would never see the end. */
-static void tidy(void) {
-    for (int i = 0; i < task.n_fds; i++) close_fd(task.fds[i]);
-    if (task.scratch) CALL2(munmap, task.scratch, task.scratch_size);
-    if (task.strings && task.request->flags & STRINGS_IN_MEMFD) CALL2(munmap, task.strings, task.request->bytes);
-}
-
 __attribute__((noreturn)) static void fail(uint64_t id) {
     struct pollfd watched[WATCHED];
     struct record *record = tell(FAILED, id);
@@ -1027,6 +1161,7 @@ __attribute__((noreturn)) static void be_shim(void *buffer, size_t buffer_size) 
     CALL2(munmap, buffer, buffer_size);
     if (task.error) {
         if (pid > 0) CALL4(wait4, pid, NULL, 0, NULL);
+        end_init();
         fail(shim.id);
     }
     shim.main = (int32_t)pid;
@@ -1134,11 +1269,6 @@ static void hatch(const struct start *request, uint32_t length) {
     put(&pids, (uint64_t)pid, request->head.id);
 }
 
-static long queue_order(int32_t pid, int value) {
-    struct signal_order order = {.code = SI_QUEUE, .pid = (uint32_t)common.nest, .value = value};
-    return CALL3(rt_sigqueueinfo, pid, SIGNAL_ORDER, &order);
-}
-
 static void order_end(int32_t pid) {
     CALL2(kill, pid, SIGCONT); /* somebody may have stopped it */
     if (queue_order(pid, END_TREE) < 0) CALL2(kill, pid, SIGUSR1);
@@ -1152,7 +1282,8 @@ static void forward(const struct order *order, uint32_t length) {
     if (order->head.kind == KILL) order_end(pid);
     if (order->head.kind == DESTROY) CALL2(kill, pid, SIGKILL);
     if (order->head.kind != SIGNAL) return;
-    if (length < sizeof *order || !order->signal || order->signal > SIGNALS || (order->to & ~(uint32_t)AND_CONTINUE) > TO_TREE)
+    uint32_t to = order->to & ~(uint32_t)AND_CONTINUE;
+    if (length < sizeof *order || !order->signal || order->signal > SIGNALS || to > TO_TREE)
         error = -EINVAL;
     else
         error = queue_order(pid, (int)(order->signal | order->to << 8));
@@ -1339,7 +1470,7 @@ __attribute__((noreturn)) static void be_nest(void) {
     }
 }
 
-/* ---- The beginning ----------------------------------------------------------------------------------------------- */
+/* ---- From a program to a nest ------------------------------------------------------------------------------------ */
 
 enum { EVENTS_SIZE = 1024 * 1024 };
 
@@ -1380,9 +1511,9 @@ static void block_signals(void) {
 static void watch_each_other(void) {
     common.nest = (int32_t)CALL0(getpid);
     CALL5(prctl, PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0);
-    common.supervisor_fd = (int)CALL2(pidfd_open, common.supervisor, 0);
+    common.supervisor_fd = open_pidfd(common.supervisor);
     if (!parent_is(common.supervisor)) leave(0);
-    common.nest_fd = (int)CALL2(pidfd_open, common.nest, 0);
+    common.nest_fd = open_pidfd(common.nest);
 }
 
 /* /proc may be missing, or (in another pid namespace) speak of others: then its numbers must not be used. */
@@ -1390,7 +1521,7 @@ static void look_at_proc(void) {
     char self[24] = {0}, text[24] = {0};
     CALL4(readlinkat, AT_FDCWD, "/proc/self", self, sizeof self - 1);
     long fd = open_file("/proc/thread-self/children", 0);
-    common.has_children_file = fd >= 0 && (int32_t)number_at(self) == common.nest;
+    common.has_children_file = !NO_CHILDREN_FILE && fd >= 0 && (int32_t)number_at(self) == common.nest;
     close_fd((int)fd);
     fd = open_file("/proc/sys/kernel/pid_max", 0);
     if (fd >= 0) CALL3(read, fd, text, sizeof text - 1);
@@ -1405,9 +1536,46 @@ static void say_hello(void) {
     flush();
 }
 
-/* guardian CONTROL EVENTS LIFE SUPERVISOR: three descriptors and a process id */
+/* ---- What there is on this machine ------------------------------------------------------------------------------- */
+
+static int can_unshare(long what) {
+    int status = -1;
+    long pid = CALL5(clone, SIGCHLD, 0, 0, 0, 0);
+    if (pid == 0) leave(CALL1(unshare, what) < 0);
+    return pid > 0 && CALL4(wait4, pid, &status, 0, NULL) == pid && status == 0;
+}
+
+static int can_be_born_in_cgroup(void) {
+    struct clone_wish wish = {.flags = CLONE_INTO_CGROUP, .signal = SIGCHLD, .cgroup = (uint32_t)-1};
+    return !NO_CLONE3 && CALL2(clone3, &wish, sizeof wish) == -EBADF; /* who does not know it says something else */
+}
+
+__attribute__((noreturn)) static void probe(void) {
+    char words[96], *end = words;
+    common.nest = (int32_t)CALL0(getpid);
+    look_at_proc();
+    if (open_pidfd(common.nest) >= 0) end = append(end, "pidfd ");
+    if (common.has_children_file) end = append(end, "children-file ");
+    if (can_unshare(CLONE_NEWPID)) end = append(end, "namespace ");
+    if (can_unshare(CLONE_NEWUSER | CLONE_NEWPID)) end = append(end, "userns-namespace ");
+    if (can_be_born_in_cgroup()) end = append(end, "cgroup-into ");
+    end = append(end, "\n");
+    leave(CALL3(write, 1, words, end - words) < 0);
+}
+
+/* ---- The beginning ----------------------------------------------------------------------------------------------- */
+
+static int is_probe(const char *word) {
+    for (const char *other = "--probe"; *word == *other; word++, other++)
+        if (!*word) return 1;
+    return 0;
+}
+
+/* guardian CONTROL EVENTS LIFE SUPERVISOR: three descriptors and a process id
+ * guardian --probe: what there is */
 __attribute__((noreturn, used)) void begin(const long *stack) {
     const char *const *arguments = (const char *const *)(stack + 1);
+    if (stack[0] == 2 && is_probe(arguments[1])) probe();
     if (stack[0] != 5) leave(2);
     common.control = (int)number_at(arguments[1]);
     common.events = (int)number_at(arguments[2]);

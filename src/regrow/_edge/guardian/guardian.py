@@ -31,9 +31,11 @@ VERSION = 1
 START, SIGNAL, KILL, DESTROY = range(1, 5)
 HELLO, LAUNCHED, FAILED, EXITED, GONE, OUT_OF_REACH, STUCK, LOST, REFUSED = range(1, 10)
 NO_NEW_PRIVS, STRINGS_IN_MEMFD, TELL_LISTEN_PID, SET_UMASK, SET_NICE = 1, 2, 4, 8, 16
-SET_USER, SET_GROUP, SET_GROUPS, SET_IO_PRIORITY, TERMINAL, CGROUP = 32, 64, 128, 256, 512, 2048
+SET_USER, SET_GROUP, SET_GROUPS, SET_IO_PRIORITY, TERMINAL, NAMESPACE, CGROUP = 32, 64, 128, 256, 512, 1024, 2048
 AT_REQUEST, AT_DESCRIPTORS, AT_FORK, AT_PRIVILEGES, AT_NICE, AT_DIRECTORY, AT_EXEC = range(1, 8)
-AT_RLIMIT, AT_IO_PRIORITY, AT_AFFINITY, AT_GROUPS, AT_GROUP, AT_USER, AT_TERMINAL, AT_CGROUP = range(8, 16)
+AT_RLIMIT, AT_IO_PRIORITY, AT_AFFINITY, AT_GROUPS, AT_GROUP, AT_USER, AT_TERMINAL, AT_CGROUP, AT_NAMESPACE = range(
+    8, 17
+)
 TO_MAIN, TO_GROUP, TO_TREE = range(3)
 AND_CONTINUE = 4
 HAS_CHILDREN_FILE, HAS_PIDFD, WAS_STOPPED, LEFT_SOME = 1, 2, 4, 8
@@ -48,12 +50,31 @@ SIGNAL_ORDER, END_TREE = 40, 0
 PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 15, 36, 38
 AT_ONCE, ATOMIC, EVENTS_SIZE, BUFFER, MOST_FDS = 2048, 8 * RECORD.size, 1 << 20, 1 << 17, 253
 FIRST_PAUSE, LAST_PAUSE, SLOW_PAUSE, PATIENCE, NEST_STUCK = 0.001, 0.05, 1.0, 0.5, 5.0  # seconds
+INIT_BLOWS, MOST_STRAYS = 12, 255
+CLONE_NEWUSER, CLONE_NEWPID = 0x10000000, 0x20000000
 DELAY_BEFORE_EXEC = 0.0  # tests widen the window between fork and exec
+NO_PIDFD = False
+NO_CHILDREN_FILE = False
+"""Tests see to it that we can do without what older kernels do not have."""
 
 CLOSE_RANGE = 436  # on every machine
 IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "riscv64": 30, "ppc64le": 273, "s390x": 282, "armv7l": 314, "i686": 289}
 
 libc = ctypes.CDLL(None, use_errno=True)
+
+
+def open_pidfd(pid: int) -> int:
+    """Or -1: there are none here.
+
+    Raises:
+        ProcessLookupError: nobody has this number.
+    """
+    try:
+        return -1 if NO_PIDFD else os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise
+    except OSError:
+        return -1
 
 
 def prctl(option: int, value: int | bytes) -> None:
@@ -232,11 +253,9 @@ def visit_children(parent: int, known: dict[int, int], number: int, only_group: 
 def visit(pid: int, parent: int, known: dict[int, int], number: int, only_group: int) -> None:
     """Hold it by a pidfd, and only then look whether it is ours."""
     try:
-        pidfd = os.pidfd_open(pid)
-    except OSError as error:
-        if error.errno != errno.ENOSYS:
-            return
-        pidfd = -1
+        pidfd = open_pidfd(pid)
+    except ProcessLookupError:
+        return
     facts, parents = facts_of(pid), facts_of(parent)
     if facts and facts[0] == parent and parents and parents[2] == known[parent]:
         known[pid] = facts[2]
@@ -337,7 +356,7 @@ def become_main(start: Start, shim: int, verdict: int) -> None:
     """The main process, from its first instruction to its program. Returns only if there is none: it has said why."""
     said: tuple[object, ...] = (AT_FORK, errno.ECHILD, 0)
     try:
-        die_with(shim)
+        die_with(shim, start)
         if start.cgroup >= 0:
             must(AT_CGROUP, write_file_at, start.cgroup, "cgroup.procs", b"0")
         os.setsid()
@@ -359,10 +378,10 @@ def become_main(start: Start, shim: int, verdict: int) -> None:
     os.write(verdict, VERDICT.pack(*said))
 
 
-def die_with(shim: int) -> None:
+def die_with(shim: int, start: Start) -> None:
     """Also when the kernel has forgotten it, because one has become somebody else."""
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != shim:
+    if os.getppid() != shim and not start.flags & NAMESPACE:  # there, our parent has no number; see `Init`
         os._exit(127)  # it died before we asked
 
 
@@ -411,7 +430,7 @@ def become_user(start: Start, shim: int) -> None:
     if flags & SET_USER:
         must(AT_USER, os.setresuid, wanted.user, wanted.user, wanted.user)
     if flags & (SET_USER | SET_GROUP):
-        die_with(shim)
+        die_with(shim, start)
 
 
 def enter(start: Start) -> None:
@@ -462,6 +481,79 @@ def execute(start: Start, environment: dict[bytes, bytes]) -> None:
     raise RefusedError(AT_EXEC, why, which)
 
 
+# -- a pid namespace ---------------------------------------------------------------------------------------------------
+
+
+class Init:
+    """The first process of a namespace. It reaps whom nobody else does, and when it dies, the kernel ends the others.
+
+    The shim gives it orders by signals, which come from outside: by a sender without a number.
+    """
+
+    def __init__(self, signals: int, leash: int) -> None:
+        self.signals, self.leash = signals, leash  # the end of the leash is the shim's
+        self.is_released = self.is_ending = False
+        self.strays = 0
+
+    def run(self) -> None:
+        poll = select.poll()
+        poll.register(self.signals, select.POLLIN)
+        poll.register(self.leash, 0)
+        more = False
+        while not any(fd == self.leash for fd, _ in poll.poll(0 if more else None)):
+            self.obey()
+            if self.is_ending:
+                kill_everybody(signal.SIGKILL)
+            try:
+                more = all(self.reap_one() for _ in range(AT_ONCE))
+            except ChildProcessError:
+                more = False
+                if self.is_released:
+                    os._exit(min(self.strays, MOST_STRAYS))
+
+    def obey(self) -> None:
+        with suppress(BlockingIOError):
+            while data := os.read(self.signals, 64 * NEWS.size):
+                for number, _, _, sender, value in NEWS.iter_unpack(data):
+                    if sender:  # from inside
+                        continue
+                    self.is_released |= number == signal.SIGUSR1
+                    self.is_ending |= number == SIGNAL_ORDER and value == END_TREE
+                    if number == SIGNAL_ORDER and value != END_TREE:
+                        kill_everybody(value)
+
+    def reap_one(self) -> bool:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid and status & 0x7F == signal.SIGKILL:
+            self.obey()  # the order to end all comes before the blow, and may not be read yet
+            self.strays += self.is_ending
+        return pid != 0
+
+
+def kill_everybody(number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(-1, number)
+
+
+def enter_namespace() -> None:
+    """Whatever is forked from now on lives in a new one; the first is its init.
+
+    Raises:
+        OSError: that is not allowed.
+    """
+    if not libc.unshare(CLONE_NEWPID):
+        return
+    user, group = os.geteuid(), os.getegid()
+    if ctypes.get_errno() != errno.EPERM or libc.unshare(CLONE_NEWUSER | CLONE_NEWPID):
+        raise OSError(ctypes.get_errno(), "unshare")
+    proc = os.open("/proc/self", os.O_RDONLY | os.O_DIRECTORY)
+    with suppress(OSError):
+        write_file_at(proc, "setgroups", b"deny")  # else no group may be mapped, from Linux 3.19 on
+    write_file_at(proc, "uid_map", b"%d %d 1" % (user, user))
+    write_file_at(proc, "gid_map", b"%d %d 1" % (group, group))
+    os.close(proc)
+
+
 # -- the shim ----------------------------------------------------------------------------------------------------------
 
 RUNNING, LINGERING, ENDING, EMPTY = range(4)
@@ -473,8 +565,9 @@ class Shim(Guardian):
     def __init__(self, nest: Nest, start: Start) -> None:  # the nest's descriptors are inherited, so are its facts
         self.__dict__.update(nest.common())
         self.parent = self.nest
+        self.leash = -1  # whoever holds its other end sees ours close
         self.start, self.id, self.pid = start, start.id, os.getpid()
-        self.main = self.status = self.strays = self.blows = 0
+        self.main = self.init = self.status = self.strays = self.blows = 0
         self.phase = RUNNING
         self.main_is_reaped = self.was_stopped = self.told_out_of_reach = self.told_stuck = False
         self.linger_until = self.stuck_at = 0.0
@@ -496,11 +589,17 @@ class Shim(Guardian):
         self.finish()
 
     def launch(self) -> bool:
+        stage = AT_NAMESPACE
         try:
+            if self.start.flags & NAMESPACE:
+                enter_namespace()
+                self.init = self.fork_init()
+            stage = AT_FORK
             verdict, theirs = os.pipe()
             self.main = os.fork()
         except OSError as error:
-            self.tell(FAILED, self.id, shim=self.pid, stage=AT_FORK, status=error.errno or 0)
+            self.end_init()
+            self.tell(FAILED, self.id, shim=self.pid, stage=stage, status=error.errno or 0)
             return False
         if self.main == 0:
             try:
@@ -511,6 +610,27 @@ class Shim(Guardian):
             os.close(fd)
         return self.hear(verdict)
 
+    def fork_init(self) -> int:
+        """The main process has a copy of the leash until its exec: so late the init may see the shim's end."""
+        leash, self.leash = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+                prctl(PR_SET_NAME, b"regrow-init")
+                close_from(3, but=(self.signals, leash))
+                Init(self.signals, leash).run()
+            finally:
+                os._exit(0)  # the kernel kills the others
+        os.close(leash)
+        return pid
+
+    def end_init(self) -> None:
+        if self.init:
+            try_kill(self.init, signal.SIGKILL)
+            os.waitpid(self.init, 0)
+            self.init = 0
+
     def hear(self, verdict: int) -> bool:
         """Whether the exec succeeded: then the pipe just ends."""
         while verdict not in self.wait(None, verdict) and not self.is_over:
@@ -520,6 +640,7 @@ class Shim(Guardian):
         if said:
             stage, why, candidate = VERDICT.unpack(said)
             os.waitpid(self.main, 0)
+            self.end_init()
             self.tell(FAILED, self.id, shim=self.pid, stage=stage, status=why, count=candidate)
         del self.start.arguments, self.start.variables
         return not said
@@ -553,7 +674,9 @@ class Shim(Guardian):
                 self.pass_on(value & 0xFF, value >> 8)
 
     def pass_on(self, number: int, to: int) -> None:
-        if to & AND_CONTINUE:  # one that is stopped does not hear it before it goes on
+        if to == TO_TREE and self.init:
+            queue_order(self.init, number)
+        elif to & AND_CONTINUE:  # one that is stopped does not hear it before it goes on
             self.pass_on(number, to & ~AND_CONTINUE)
             self.pass_on(signal.SIGCONT, to & ~AND_CONTINUE)
         elif to == TO_TREE:
@@ -569,6 +692,8 @@ class Shim(Guardian):
         self.phase = ENDING
         self.blows = int(self.main_is_reaped)
         self.stuck_at = time.monotonic() + self.start.stuck_ms / 1000
+        if self.init and (self.is_over or queue_order(self.init, END_TREE)):
+            try_kill(self.init, signal.SIGKILL)
         if not self.main_is_reaped:  # until then the number is its group's
             try_kill(-self.main, signal.SIGKILL)
             try_kill(self.main, signal.SIGKILL)
@@ -606,6 +731,11 @@ class Shim(Guardian):
             self.main_is_reaped, self.status = True, status
             facts = {"pid": pid, "shim": self.pid, "status": status, "flags": WAS_STOPPED * self.was_stopped}
             self.tell(EXITED, self.id, usage_of(used), **facts)
+            if self.init:
+                try_kill(self.init, signal.SIGUSR1)
+        elif pid and pid == self.init:
+            self.init = 0
+            self.strays += status >> 8
         elif pid and self.phase == ENDING and status & 0x7F == signal.SIGKILL:
             self.strays += 1
         return pid != 0
@@ -615,7 +745,7 @@ class Shim(Guardian):
         if self.blows == 1:  # the group's death is often all it takes
             return
         strike_cgroup(self.start)
-        self.last = found, refused, pid = self.kill_children(lambda _: False)
+        self.last = found, refused, pid = self.kill_children(self.is_to_count)
         if refused:
             signal_descendants(signal.SIGKILL)  # below what we may not kill there may be somebody whom we may
             if refused == found and not self.told_out_of_reach and self.blows > 8:
@@ -624,6 +754,10 @@ class Shim(Guardian):
         if time.monotonic() >= self.stuck_at and not self.told_stuck:
             self.tell(STUCK, self.id, pid=pid, shim=self.pid, count=found)
             self.told_stuck = True
+
+    def is_to_count(self, pid: int) -> bool:
+        """The init, which ends all by itself; if it does not, its death ends them."""
+        return pid == self.init and self.blows < INIT_BLOWS and not self.is_over
 
     def is_hopeless(self) -> bool:
         """Without a supervisor, nobody waits for what we may not even kill."""
@@ -860,13 +994,6 @@ def block_signals() -> int:
     return fd
 
 
-def open_pidfd(pid: int) -> int:
-    try:
-        return os.pidfd_open(pid)
-    except OSError:
-        return -1
-
-
 def take_over_descriptors(control: int, events: int, life: int) -> None:
     kept = (control, events, life)
     close_from(3, but=kept)
@@ -881,22 +1008,26 @@ def take_over_descriptors(control: int, events: int, life: int) -> None:
     os.close(null)
 
 
-def main() -> None:
-    """Be a nest."""
-    control, events, life, supervisor = map(int, sys.argv[1:])
+def has_children_file() -> bool:
+    """Also whether /proc is of our pid namespace."""
+    is_ours = os.path.islink("/proc/self") and os.readlink("/proc/self") == str(os.getpid())
+    return is_ours and os.path.exists("/proc/thread-self/children") and not NO_CHILDREN_FILE
+
+
+def be_nest(control: int, events: int, life: int, supervisor: int) -> None:
     take_over_descriptors(control, events, life)
     signals = block_signals()
     nest = Nest(control, events, life, supervisor)
     nest.signals = signals
     prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
-    nest.supervisor_fd = open_pidfd(supervisor)
+    with suppress(ProcessLookupError):
+        nest.supervisor_fd = open_pidfd(supervisor)
     if os.getppid() != supervisor:  # it died, and the number may be another's by now
         return
     nest.nest_fd = open_pidfd(nest.nest)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     prctl(PR_SET_NAME, b"regrow-nest")
-    is_ours = os.readlink("/proc/self") == str(nest.nest) if os.path.islink("/proc/self") else False
-    nest.has_children_file = is_ours and os.path.exists("/proc/thread-self/children")
+    nest.has_children_file = has_children_file()
     nest.tell(HELLO, 0, pid=nest.nest, flags=nest.has_children_file | HAS_PIDFD * (nest.supervisor_fd >= 0))
     nest.flush()
     gc.collect()
@@ -905,8 +1036,38 @@ def main() -> None:
     nest.run()
 
 
+def probe() -> None:
+    """Say what there is on this machine; nobody is born in a cgroup here."""
+    facts = {
+        "pidfd": open_pidfd(os.getpid()) >= 0,
+        "children-file": has_children_file(),
+        "namespace": can_unshare(CLONE_NEWPID),
+        "userns-namespace": can_unshare(CLONE_NEWUSER | CLONE_NEWPID),
+    }
+    os.write(1, " ".join(word for word, is_there in facts.items() if is_there).encode() + b"\n")
+
+
+def can_unshare(what: int) -> bool:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(libc.unshare(what) and 1)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+def main(arguments: list[str]) -> int:
+    """Be a nest, or a probe; returns the exit code."""
+    if arguments == ["--probe"]:
+        probe()
+    elif len(arguments) == 4:
+        be_nest(*map(int, arguments))
+    else:
+        return 2
+    return 0
+
+
 if __name__ == "__main__":
+    code = 1
     try:
-        main()
+        code = main(sys.argv[1:])
     finally:
-        os._exit(0)  # without Python's farewell; if it failed, the shims see that, and end their trees
+        os._exit(code)  # without Python's farewell; if it failed, the shims see that, and end their trees

@@ -10,12 +10,13 @@ What the supervisor does
    guardian.py`.
 3. Closes its copies of these three. It keeps, and never passes on: the control socket, the read end of the records'
    pipe (not blocking, if it likes), and the write end of the life pipe, which is never written to.
-4. Sends requests: a start is one message; so is an order, or any number of orders, one behind the other. An id is never used twice. A start carries the child's descriptors by
-   `SCM_RIGHTS`: what is sent as number i is the child's number i, and /dev/null where there are fewer than three; one
-   that is no more than a place (`O_PATH`) leaves its number free. If
-   `Request.memory` is not None it is put into a memory file (`memfd_create`) whose descriptor is sent as the *last*.
-   With `cgroup`, a descriptor of the leaf's directory goes before that; the supervisor makes and removes the leaf. The
-   supervisor closes its copies when the message is sent. The socket is full when the nest is busy: wait for room.
+4. Sends requests: a start is one message; so is an order, or any number of orders, one behind the other. An id is
+   never used twice. A start carries the child's descriptors by `SCM_RIGHTS`: what is sent as number i is the child's
+   number i, and /dev/null where there are fewer than three; one that is no more than a place (`O_PATH`) leaves its
+   number free. If `Request.memory` is not None it is put into a memory file (`memfd_create`) whose descriptor is sent
+   as the *last*. With `cgroup`, a descriptor of the leaf's directory goes before that; the supervisor makes and
+   removes the leaf. The supervisor closes its copies when the message is sent. The socket is full when the nest is
+   busy: wait for room.
 5. Reads records, a multiple of `records.SIZE` bytes at a time. There is one `Hello` first. Then, for each id: exactly
    one of `Launched`, `Failed`; after `Launched` one `Exited` (the main process is dead) and one `Gone` (the whole tree
    is: nothing of it is left, the shim is about to end). `Lost` may come instead of anything not told yet: the shim was

@@ -8,14 +8,12 @@ of Windows in `winerror`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, NewType, Protocol, TypeVar
+from typing import Literal, NewType, Protocol
 
 import attrs
 
 Handle = NewType("Handle", int)
 """What the kernel gives for an object: ours until `close`. Not inherited by anybody, unless that is said."""
-
-_T = TypeVar("_T")
 
 
 @attrs.frozen(kw_only=True)
@@ -191,6 +189,14 @@ class Kernel(Protocol):
         """A pipe: our end, for overlapped operations, and the other one, which may be inherited."""
         ...
 
+    def waiting(self, pipe: Handle) -> int:
+        """How many bytes can be read from *pipe* at once.
+
+        Raises:
+            OSError: it is at its end.
+        """
+        ...
+
     def open_null(self, access: Literal["read", "write"]) -> Handle:
         """`NUL`, which may be inherited."""
         ...
@@ -225,8 +231,11 @@ class Port(Protocol):
         """What jobs send their messages to."""
         ...
 
+    def end(self) -> None:
+        """Read no more of it, and give it back, soon."""
+
     async def close(self) -> None:
-        """Read no more of it, and give it back. Bounded."""
+        """The same, and wait for it. Bounded."""
 
 
 class System(Protocol):
@@ -237,8 +246,12 @@ class System(Protocol):
         """What does not wait."""
         ...
 
-    def open_port(self, deliver: Callable[[Message], None]) -> Port:
-        """A completion port; *deliver* is called with each message, on trio's thread."""
+    def open_port(self, hear: Callable[[int, int], None]) -> Port:
+        """A completion port for jobs.
+
+        Args:
+            hear: called on trio's thread, with the key of a job and the pid of who has ended in it; 0: it is empty.
+        """
         ...
 
     def own_pipe(self, handle: Handle) -> None:
@@ -254,10 +267,6 @@ class System(Protocol):
         Raises:
             OSError: nobody holds the other end any more.
         """
-        ...
-
-    async def in_thread(self, call: Callable[[], _T]) -> _T:
-        """What *call*, which may take its time, returns. It cannot be cancelled."""
         ...
 
 

@@ -7,20 +7,12 @@ import ntpath
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from regrow._specs.protocol import NotLaunched, Refusal
+from regrow._edge.windows.refusals import RefusedError
 
 IsFile = Callable[[str], bool]
 
 _EXTENSIONS = (".com", ".exe")  # the others of PATHEXT are for programs of their own, which is then the command
 _BATCH = {".bat", ".cmd"}
-
-
-class RefusedError(Exception):
-    """What cannot be run; `answer` says why."""
-
-    def __init__(self, why: str, number: int, refusal: Refusal = Refusal.PROGRAM) -> None:
-        super().__init__(why)
-        self.answer = NotLaunched(refusal=refusal, why=why, errno=number)
 
 
 def command_line(arguments: Sequence[str]) -> str:

@@ -67,6 +67,7 @@ _KERNEL32: dict[str, tuple[_Answer, tuple[Any, ...]]] = {
     "IsProcessInJob": (_TRUTH, (HANDLE, HANDLE, POINTER(BOOL))),
     "K32GetProcessMemoryInfo": (_TRUTH, (HANDLE, c_void_p, DWORD)),
     "OpenProcess": (_OBJECT, (DWORD, BOOL, DWORD)),
+    "PeekNamedPipe": (_TRUTH, (HANDLE, c_void_p, DWORD, c_void_p, POINTER(DWORD), c_void_p)),
     "PostQueuedCompletionStatus": (_TRUTH, (HANDLE, DWORD, c_size_t, c_void_p)),
     "QueryInformationJobObject": (_TRUTH, (HANDLE, BOOL, c_void_p, DWORD, POINTER(DWORD))),
     "ResumeThread": (_COUNT, (HANDLE,)),

@@ -186,6 +186,12 @@ class Kernel32:
             self._call.ConnectNamedPipe(own, None)
         return own, other
 
+    def waiting(self, pipe: Handle) -> int:
+        """How many bytes can be read from *pipe* at once."""
+        count = DWORD()
+        self._call.PeekNamedPipe(pipe, None, 0, None, byref(count), None)
+        return count.value
+
     def open_null(self, access: Literal["read", "write"]) -> Handle:
         """`NUL`."""
         wanted = numbers.GENERIC_READ if access == "read" else numbers.GENERIC_WRITE

@@ -1,0 +1,31 @@
+"""What the tests of the launcher for Windows share: Windows, a launcher, and a watch over what it does not give back."""
+
+from functools import partial
+
+import pytest
+from tests.edge.recorder import Lab
+from tests.windows.fake import FakeWindows
+
+from regrow._edge.opened import opened
+from regrow._edge.tuning import Tuning
+from regrow._edge.windows.tools import JobTools
+
+
+@pytest.fixture
+def windows():
+    return FakeWindows()
+
+
+def open_with(windows, tuning=None):
+    """The launcher, opened."""
+    return opened(partial(JobTools, tuning or Tuning(), windows))
+
+
+@pytest.fixture
+async def lab(windows):
+    """An open launcher; it is closed after the test, whatever still runs."""
+    with windows.running():
+        async with open_with(windows) as launcher:
+            yield Lab(launcher)
+        assert windows.left() == {}
+        assert windows.alive == []
