@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -232,7 +233,7 @@ class Terminal:
     def __init__(self, folder):
         self._ours, its = pty.openpty()
         words = ["setsid", "--ctty", sys.executable, "-c", SHELL, "run", "--guard", "tree.py"]
-        self._shell = subprocess.Popen(words, cwd=folder, stdin=its, stdout=its, stderr=its, start_new_session=False)
+        self._shell = subprocess.Popen(words, cwd=folder, stdin=its, stdout=its, stderr=its, env={**os.environ, "NO_COLOR": "1"})
         os.close(its)
         self._seen = ""
 
@@ -242,14 +243,16 @@ class Terminal:
     def see(self, text):
         """Wait for it; what comes after it is still to be seen. Returns the line that it is in."""
         while text not in self._seen or "\n" not in self._seen.partition(text)[2]:
+            assert select.select([self._ours], [], [], PATIENCE)[0], self._seen
             self._seen += os.read(self._ours, 65536).decode()
         before, _, after = self._seen.partition(text)
         rest, _, self._seen = after.partition("\n")
         return before.rpartition("\n")[2] + text + rest.strip()
 
     def close(self):
+        """Hang up: that ends whoever has stayed."""
         os.close(self._ours)
-        assert self._shell.wait(PATIENCE) == 0
+        self._shell.wait(PATIENCE)
 
 
 @pytest.fixture

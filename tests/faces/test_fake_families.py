@@ -19,6 +19,7 @@ class Started:
 
     def __init__(self, launcher):
         self.launcher = launcher
+        self.controls = None
         self.facts = []
         self.began = trio.current_time()
 
@@ -36,7 +37,7 @@ class Started:
 
 
 @pytest.fixture
-async def start(request, autojump_clock):
+async def start(request):
     launcher = FakeLauncher(containment=getattr(request, "param", "guardian"))
     async with launcher.open() as opened:
 
@@ -55,7 +56,7 @@ def exited(**facts):
     return Exited(**facts, usage=Usage())
 
 
-async def test_descendants_have_pids_and_live_until_they_end(start):
+async def test_descendants_have_pids_and_live_until_they_end(start, autojump_clock):
     one = await start(Script(descendants=FAMILY))
     pids = one.process.descendants
     assert len(pids) == 3
@@ -65,7 +66,7 @@ async def test_descendants_have_pids_and_live_until_they_end(start):
     assert not one.launcher.is_alive(pids[2])
 
 
-async def test_strays_are_ended_and_counted(start):
+async def test_strays_are_ended_and_counted(start, autojump_clock):
     one = await start(Script(descendants=FAMILY, strays=2))
     one.process.exit(3)
     assert one.last == exited(code=3, strays=5)
@@ -73,7 +74,7 @@ async def test_strays_are_ended_and_counted(start):
 
 
 @pytest.mark.parametrize("start", ["group"], indirect=True)
-async def test_a_group_reaches_no_other_session(start):
+async def test_a_group_reaches_no_other_session(start, autojump_clock):
     one = await start(Script(descendants=FAMILY))
     away = one.process.descendants[1]
     one.process.exit(3)
@@ -84,7 +85,7 @@ async def test_a_group_reaches_no_other_session(start):
     assert not one.launcher.is_alive(away)
 
 
-async def test_strays_with_time_may_use_it(start):
+async def test_strays_with_time_may_use_it(start, autojump_clock):
     one = await start(Script(descendants=[Descendant(lasts=3.0)]), strays=5)
     one.process.exit()
     assert one.process.is_running
@@ -93,14 +94,14 @@ async def test_strays_with_time_may_use_it(start):
     assert one.last == exited(code=0, lingered=3.0)
 
 
-async def test_strays_are_ended_when_their_time_is_over(start):
+async def test_strays_are_ended_when_their_time_is_over(start, autojump_clock):
     one = await start(Script(descendants=FAMILY), strays=5)
     one.process.die_of("SEGV")
     await trio.sleep(6)
     assert one.last == exited(signal="SIGSEGV", strays=2, lingered=5.0)
 
 
-async def test_what_has_died_and_has_strays_takes_no_more_orders(start):
+async def test_what_has_died_and_has_strays_takes_no_more_orders(start, autojump_clock):
     one = await start(Script(strays=1), strays=5)
     one.process.exit()
     for order in (one.process.exit, lambda: one.process.print("x")):
@@ -110,7 +111,7 @@ async def test_what_has_died_and_has_strays_takes_no_more_orders(start):
     assert one.process.is_running
 
 
-async def test_a_stop_ends_strays_that_have_time_left(start):
+async def test_a_stop_ends_strays_that_have_time_left(start, autojump_clock):
     one = await start(Script(strays=1), strays=100)
     one.process.exit()
     await one.controls.stop(Stop(grace=2))
@@ -118,7 +119,7 @@ async def test_a_stop_ends_strays_that_have_time_left(start):
     assert one.last == exited(code=0)  # that it heard the polite signal, and obeyed, is no end by force
 
 
-async def test_a_stop_kills_strays_that_ignore_it(start):
+async def test_a_stop_kills_strays_that_ignore_it(start, autojump_clock):
     one = await start(Script(descendants=[Descendant(ignores="TERM")]), strays=100)
     one.process.exit()
     await one.controls.stop(Stop(grace=2))
@@ -141,7 +142,7 @@ async def test_kept_strays_outlive_the_exit_but_not_the_launcher(autojump_clock)
         assert launcher.is_alive(stray) is is_left
 
 
-async def test_what_cannot_be_ended_makes_it_stuck_without_a_stop(start):
+async def test_what_cannot_be_ended_makes_it_stuck_without_a_stop(start, autojump_clock):
     one = await start(Script(descendants=[STUCK, Descendant()]))
     one.process.exit(1)
     await trio.sleep(6)
@@ -153,7 +154,7 @@ async def test_what_cannot_be_ended_makes_it_stuck_without_a_stop(start):
     assert one.facts[-2:] == [Stuck(5.0, STUCK.why), exited(code=1, strays=1, lingered=6.0)]
 
 
-async def test_what_cannot_be_ended_makes_a_stop_end_in_stuck(start):
+async def test_what_cannot_be_ended_makes_a_stop_end_in_stuck(start, autojump_clock):
     one = await start(Script(descendants=[STUCK]))
     await one.controls.stop(KILL)
     assert one.last == Stuck(5.0, STUCK.why)
@@ -161,13 +162,13 @@ async def test_what_cannot_be_ended_makes_a_stop_end_in_stuck(start):
     assert one.last == exited(signal="SIGKILL", asked=True, killed=True, lingered=5.0)
 
 
-async def test_what_is_lost_is_lost_with_all_that_belongs_to_it(start):
+async def test_what_is_lost_is_lost_with_all_that_belongs_to_it(start, autojump_clock):
     one = await start(Script(strays=1))
     one.process.lose("machine")
     assert one.process.descendants == []
 
 
-async def test_one_can_be_born_by_a_signal(start):
+async def test_one_can_be_born_by_a_signal(start, autojump_clock):
     one = await start(Script(descendants=[Descendant(born_on="SIGHUP")], ignores="HUP"))
     assert one.process.descendants == []
     one.controls.signal("SIGHUP")
@@ -175,7 +176,7 @@ async def test_one_can_be_born_by_a_signal(start):
     assert len(one.process.descendants) == 1
 
 
-async def test_a_test_can_see_what_it_was_started_with(start):
+async def test_a_test_can_see_what_it_was_started_with(start, autojump_clock):
     fields = {"sockets": ["127.0.0.1:80", "127.0.0.1:0"], "env": {"A": "b"}, "inherit_env": False, "umask": 0o27}
     one = await start(Script(), **fields)
     process = one.process
@@ -191,7 +192,7 @@ async def test_a_test_can_see_what_it_was_started_with(start):
     }
 
 
-async def test_who_waits_at_a_socket_that_is_closed_is_told(start, nursery):
+async def test_who_waits_at_a_socket_that_is_closed_is_told(start, nursery, autojump_clock):
     one = await start(Script(), sockets=["127.0.0.1:0"])
     (address,) = one.process.addresses
 

@@ -67,8 +67,9 @@ def _spawn(order: Order, fds: Descriptors, sockets: Sockets, *, with_pidfd: bool
     file = None if order.file is None else fds.own(open_file(order.file))
     program = refusals.find_program(order.program, order.env, order.cwd)
     streams = _open_streams(order, fds)
+    listening = [] if order.key is None else sockets.ensure(order.key, order.setup.sockets)
     if settling.has_to_settle(order):
-        handle = _spawn_and_settle(order, program, _Openings(fds, streams, sockets), with_pidfd=with_pidfd)
+        handle = _spawn_and_settle(order, program, _Openings(fds, streams, listening), with_pidfd=with_pidfd)
     else:
         plain = {"executable": program, "env": order.env.to_dict(), "cwd": order.cwd}
         handle = _hold(_popen(order.command, streams, plain), with_pidfd=with_pidfd)
@@ -108,13 +109,13 @@ class _Openings:
 
     fds: Descriptors
     streams: _Streams
-    sockets: Sockets
+    listening: Sequence[int]
 
 
 def _spawn_and_settle(order: Order, program: str, openings: _Openings, *, with_pidfd: bool) -> Handle:
     """Spawn what becomes the program, and wait until it has."""
     identity = None if order.setup.who is None else identify(order.setup.who)
-    given = _given(order, openings.sockets)
+    given = _given(order, openings.listening)
     fds = openings.fds
     job, our_job = fds.pipe(ours="write")
     verdict, our_verdict = fds.pipe(ours="read")
@@ -132,10 +133,9 @@ def _spawn_and_settle(order: Order, program: str, openings: _Openings, *, with_p
     return handle
 
 
-def _given(order: Order, sockets: Sockets) -> dict[int, int]:
+def _given(order: Order, listening: Sequence[int]) -> dict[int, int]:
     """The child's numbers besides its standard streams, to ours."""
     given = {number: passable(number, fd) for number, fd in order.setup.fds}
-    listening = [] if order.key is None else sockets.ensure(order.key, order.setup.sockets)
     return given | dict(enumerate(listening, _FIRST))
 
 

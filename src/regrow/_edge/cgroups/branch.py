@@ -26,28 +26,15 @@ _CLOSE = 1.0  # seconds for all that is left when the launcher ends
 
 
 @attrs.frozen
-class Made:
-    """A leaf that nobody has used: its name, and a descriptor of its directory, for whoever takes it."""
-
-    name: str
-    directory: int
-
-
-@attrs.frozen
 class Tended:
     """What came of a look after the leaves."""
 
-    made: Sequence[Made] = ()
+    made: Sequence[str] = ()
     error: OSError | None = None
     """Why no more were made."""
 
     left: Sequence[str] = ()
     """What could not be removed yet."""
-
-    def discard(self) -> None:
-        """Nobody wants them. They are removed with their branch."""
-        for leaf in self.made:
-            os.close(leaf.directory)
 
 
 class Branch:
@@ -96,7 +83,7 @@ class Branch:
             return self._grow(make, left)
 
     def _grow(self, make: int, left: Sequence[str]) -> Tended:
-        made = list[Made]()
+        made = list[str]()
         try:
             for _ in range(make):
                 made.append(self._make())
@@ -104,10 +91,10 @@ class Branch:
             return Tended(made, error, left)
         return Tended(made, None, left)
 
-    def _make(self) -> Made:
+    def _make(self) -> str:
         name = str(next(self._numbers))
         os.mkdir(name, 0o755, dir_fd=self.directory)
-        return Made(name, os.open(name, group.DIRECTORY, dir_fd=self.directory))
+        return name
 
     def _remove(self, name: str, until: float) -> bool:
         with suppress(OSError):

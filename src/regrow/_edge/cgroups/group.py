@@ -103,8 +103,10 @@ def _remove_at_last(parent: int, name: str, until: float) -> None:
 
 
 def _remove_below(directory: int, until: float) -> None:
-    """Remove all groups below one: whoever may make groups there may make them deep, so neither recursion nor a
-    descriptor for each level."""
+    """Remove all groups below one.
+
+    Whoever may make groups there may make them deep: so this takes neither recursion nor a descriptor for each level.
+    """
     here, way = os.dup(directory), list[str]()
     try:
         while True:

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from regrow._edge.alarms import Alarm, Alarms
 from regrow._edge.cgroups import group
-from regrow._edge.cgroups.branch import Branch, Made, Tended
+from regrow._edge.cgroups.branch import Branch, Tended
 from regrow._edge.cgroups.counting import Counted, count
 from regrow._edge.cgroups.wanting import wants_leaf
 from regrow._edge.setup import Setup
@@ -28,6 +28,7 @@ _AT_ONCE = 64  # made in one go, when many are waited for
 _MANY = 16  # done with, when they are removed without waiting for more
 _LINGER = 0.2  # seconds until fewer are removed, too
 _TRIES = 8  # of removing what is busy, each after twice the time; then it is left until the end
+_VANISHED = {errno.ENOENT, errno.ENODEV}
 _FOR_NOW = {errno.EAGAIN, errno.ENOSPC, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EINTR}
 
 
@@ -53,7 +54,7 @@ class Leaves:
         self._watch = watch
         self._spawner = spawner
         self._alarms = alarms
-        self._spare: deque[Made] = deque()
+        self._spare: deque[str] = deque()
         self._given = 0
         self._waiting: list[Callable[[Leaf | None], None]] = []
         self._over: list[str] = []  # what is to be removed
@@ -81,15 +82,33 @@ class Leaves:
         return self.is_growing and wants_leaf(setup, are_for_all=self._is_for_all)
 
     def take(self) -> Leaf | None:
-        """One for a new child; `None`: none is there now, and one can be asked for."""
-        leaf = self._give() if self._spare else None
+        """One for a new child; `None`: none is there now, and one can be asked for.
+
+        Raises:
+            OSError: there is no descriptor left for it.
+        """
+        leaf = self._give()
         if 2 * len(self._spare) < self._enough:
             self._tend()
         return leaf
 
-    def _give(self) -> Leaf:
-        self._given += 1
-        return Leaf(self, self._spare.popleft())
+    def _give(self) -> Leaf | None:
+        while self._spare:
+            try:
+                directory = os.open(self._spare[0], group.DIRECTORY, dir_fd=self.branch.directory)
+            except OSError as error:
+                if error.errno not in _VANISHED:
+                    raise
+                self._spare.popleft()  # somebody has removed it
+            else:
+                self._given += 1
+                return Leaf(self, self._spare.popleft(), directory)
+        return None
+
+    def _give_if_possible(self) -> Leaf | None:
+        with suppress(OSError):
+            return self._give()
+        return None
 
     @property
     def _enough(self) -> int:
@@ -104,7 +123,6 @@ class Leaves:
         """Nobody gets one any more."""
         self._has_given_up = True
         self.trouble = why
-        self._close_spare()
         waiting, self._waiting = self._waiting, []
         for call in waiting:
             call(None)
@@ -168,7 +186,6 @@ class Leaves:
     def _tended(self, tended: Tended) -> None:
         self._is_busy = False
         if self._is_closed:
-            tended.discard()
             return
         self._spare += tended.made
         self._serve(tended.error)
@@ -182,12 +199,10 @@ class Leaves:
         self.trouble = "" if error is None else f"no group can be made in {self.branch.path}: {error.strerror}"
         waiting, self._waiting = self._waiting, []
         for call in waiting:
-            if self._spare:
-                call(self._give())
-            elif error is None:
+            if not self._spare and error is None:
                 self._waiting.append(call)
             else:
-                call(None)
+                call(self._give_if_possible())
         if error is not None and error.errno not in _FOR_NOW:
             self.give_up(self.trouble)
 
@@ -211,20 +226,16 @@ class Leaves:
         self.give_up("its launcher has ended")
         self._spawner.submit(self.branch.discard, lambda _: None)
 
-    def _close_spare(self) -> None:
-        while self._spare:
-            os.close(self._spare.popleft().directory)
-
 
 class Leaf:
     """The control group of one incarnation, from its start until nothing of its tree is left."""
 
     __slots__ = ("_directory", "_leaves", "is_frozen", "name")
 
-    def __init__(self, leaves: Leaves, made: Made) -> None:
-        self.name = made.name
+    def __init__(self, leaves: Leaves, name: str, directory: int) -> None:
+        self.name = name
         self.is_frozen = False
-        self._directory: int | None = made.directory
+        self._directory: int | None = directory
         self._leaves = leaves
 
     @property
@@ -246,7 +257,7 @@ class Leaf:
 
     def refused(self, error: int) -> None:
         """No process can be put into it: nobody else is to try it in vain."""
-        if error not in {errno.ENOENT, errno.ENODEV}:  # this one has been removed; that says nothing of others
+        if error not in _VANISHED:  # this one has been removed; that says nothing of others
             why = f"no process can be put into {self.path}: {os.strerror(error)}"
             self._leaves.give_up(why)
         self.drop()

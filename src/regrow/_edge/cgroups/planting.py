@@ -21,18 +21,22 @@ from regrow._edge.tuning import Tuning
 if sys.platform == "linux":
     from regrow._edge.cgroups.emptying import Emptying
 
+    async def plant(tuning: Tuning, spawner: Spawner, reactor: Reactor, alarms: Alarms) -> Leaves | str:
+        """Have leaves, or say why there are none. What the dead have left in the same place is gone then."""
+        if tuning.cgroup == "none":
+            return "they are not wanted"
+        branch = await _Planting(spawner).wait()
+        if isinstance(branch, str):
+            return branch
+        is_for_all = tuning.cgroup == "always" or are_for_all()
+        return Leaves(branch, Emptying(reactor), spawner, alarms, is_for_all=is_for_all)
 
-async def plant(tuning: Tuning, spawner: Spawner, reactor: Reactor, alarms: Alarms) -> Leaves | str:
-    """Have leaves, or say why there are none. What the dead have left in the same place is gone then."""
-    if sys.platform != "linux":
-        return f"there are no control groups on {sys.platform}"
-    if tuning.cgroup == "none":
-        return "they are not wanted"
-    branch = await _Planting(spawner).wait()
-    if isinstance(branch, str):
-        return branch
-    is_for_all = tuning.cgroup == "always" or are_for_all()
-    return Leaves(branch, Emptying(reactor), spawner, alarms, is_for_all=is_for_all)
+else:
+
+    async def plant(tuning: Tuning, spawner: Spawner, reactor: Reactor, alarms: Alarms) -> Leaves | str:
+        """Say why there are none."""
+        await trio.lowlevel.checkpoint()
+        return f"there are none on {sys.platform}"
 
 
 class _Planting:

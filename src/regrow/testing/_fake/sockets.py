@@ -26,14 +26,14 @@ class Sockets:
     def take(self, key: Key, spec: ChildSpec) -> tuple[str, ...]:
         """The addresses of the sockets of *spec*: those that are open already, else new ones."""
         had = self._open.pop((key.tree, key.path), {})
-        if not spec.sockets:
-            return ()
-        has = self._open[key.tree, key.path] = {}
+        has: dict[ListenSocket, list[str]] = {}
         for socket in spec.sockets:
             left = had.get(socket)
-            address = left.pop(0) if left else self._address(socket)
-            has.setdefault(socket, []).append(address)
-        self._tell()
+            has.setdefault(socket, []).append(left.pop(0) if left else self._address(socket))
+        if has:
+            self._open[key.tree, key.path] = has
+        if had:
+            self._tell()
         return tuple(address for addresses in has.values() for address in addresses)
 
     def forget(self, tree: str, path: str) -> None:
