@@ -46,7 +46,6 @@ class Supervisord(Peer):
 
     def prepare(self, wanted: Wanted) -> Running:
         """One program with many processes."""
-        # One more descriptor for each of two pipes, and its own.
         config = f"""
 [supervisord]
 nodaemon = true

@@ -34,19 +34,19 @@ class Column:
 TABLES: dict[str, Sequence[Column]] = {
     "Death to replacement": [
         Column("empty, 100 live", "death 100", table.milliseconds),
-        Column("1,000", "death 1000", table.milliseconds),
-        Column("5,000", "death 5000", table.milliseconds),
+        Column("empty, 1,000", "death 1000", table.milliseconds),
+        Column("empty, 5,000", "death 5000", table.milliseconds),
         Column("`/bin/sleep`, 100 live", "sleep death 100", table.milliseconds),
-        Column("1,000", "sleep death 1000", table.milliseconds),
-        Column("5,000", "sleep death 5000", table.milliseconds),
+        Column("`/bin/sleep`, 1,000", "sleep death 1000", table.milliseconds),
+        Column("`/bin/sleep`, 5,000", "sleep death 5000", table.milliseconds),
     ],
     "Start and stop": [
         Column("start of 100", "start 100", table.seconds),
-        Column("of 1,000", "start 1000", table.seconds),
-        Column("of 5,000", "start 5000", table.seconds),
+        Column("start of 1,000", "start 1000", table.seconds),
+        Column("start of 5,000", "start 5000", table.seconds),
         Column("stop of 1,000", "stop 1000", table.seconds),
-        Column("of 5,000", "stop 5000", table.seconds),
-        Column("of 20 deaf ones, grace 1 s", "deaf stop 20", table.seconds, is_compared=False),
+        Column("stop of 5,000", "stop 5000", table.seconds),
+        Column("stop of 20 deaf ones, grace 1 s", "deaf stop 20", table.seconds, is_compared=False),
     ],
     "Crash loops without a backoff, restarts per second; and the supervisor's SIGKILL": [
         Column("one loop", "restarts 1", table.count),
@@ -55,11 +55,11 @@ TABLES: dict[str, Sequence[Column]] = {
     ],
     "Idle: CPU of a core, and memory (PSS) per child of supervisor and helpers": [
         Column("CPU, 100", "cpu 100", table.percent, is_compared=False),
-        Column("1,000", "cpu 1000", table.percent, is_compared=False),
-        Column("5,000", "cpu 5000", table.percent, is_compared=False),
+        Column("CPU, 1,000", "cpu 1000", table.percent, is_compared=False),
+        Column("CPU, 5,000", "cpu 5000", table.percent, is_compared=False),
         Column("memory, 100", "memory 100", table.size, is_compared=False),
-        Column("1,000", "memory 1000", table.size, is_compared=False),
-        Column("5,000", "memory 5000", table.size, is_compared=False),
+        Column("memory, 1,000", "memory 1000", table.size, is_compared=False),
+        Column("memory, 5,000", "memory 5000", table.size, is_compared=False),
         Column("supervisor's growth, 1,000", "own memory 1000", table.size, is_compared=False),
     ],
     "The event loop while 100 children start, die at once, stop": [

@@ -22,8 +22,9 @@ import trio
 import trio.lowlevel
 from level import launcher
 from stalls import Ready
+from trees import tree
 
-from regrow import ChildSpec, SupervisorSpec, open_supervisor
+from regrow import open_supervisor
 
 DEATHS = 300
 SETTLE = 1.0
@@ -72,13 +73,6 @@ def _of_guardians() -> float:
                 reaped = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[13:15]
                 spent += sum(map(int, reaped)) / os.sysconf("SC_CLK_TCK")
     return spent
-
-
-def tree(count: int, command: list[str]) -> SupervisorSpec:
-    """So many children, without a wait before a restart."""
-    names = (f"c{number}" for number in range(count))
-    children = [ChildSpec(name=name, command=command, output="discard", backoff=None, stop=1.0) for name in names]
-    return SupervisorSpec(name="bench", order="together", max_restarts=10**9, children=children)
 
 
 async def main(level: str, count: int, command: list[str], *, is_profiled: bool) -> None:

@@ -14,23 +14,15 @@ from collections.abc import Callable
 import trio
 import trio.lowlevel
 from level import launcher
+from trees import tree
 
-from regrow import ChildSpec, SupervisorHandle, SupervisorSpec, open_supervisor
-
-
-def tree(size: int, command: list[str]) -> SupervisorSpec:
-    """*size* children, started and stopped together."""
-    children = [
-        ChildSpec(name=f"c{number}", command=command, output="discard", backoff=None, stop="kill")
-        for number in range(size)
-    ]
-    return SupervisorSpec(name="bench", order="together", max_restarts=size, children=children)
+from regrow import SupervisorHandle, open_supervisor
 
 
 async def measure(level: str, size: int, command: list[str]) -> dict[str, float]:
     """Seconds per child of each step."""
     seconds: dict[str, float] = {}
-    spec = tree(size, command)
+    spec = tree(size, command, "kill")
     began = time.perf_counter()
     async with open_supervisor(spec, launcher=launcher(level), sinks=[]) as supervisor:
         seconds["start"] = time.perf_counter() - began

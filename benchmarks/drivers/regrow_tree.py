@@ -10,17 +10,9 @@ import sys
 import trio
 from control import Control
 from level import launcher
+from trees import tree
 
-from regrow import ChildSpec, SupervisorSpec, open_supervisor
-
-GRACE = 1.0
-
-
-def tree(count: int, command: list[str]) -> SupervisorSpec:
-    """So many children, all started and stopped at once."""
-    names = (f"c{number}" for number in range(count))
-    children = [ChildSpec(name=name, command=command, output="discard", backoff=None, stop=GRACE) for name in names]
-    return SupervisorSpec(name="bench", order="together", max_restarts=10**9, children=children)
+from regrow import open_supervisor
 
 
 async def main(control: Control) -> None:

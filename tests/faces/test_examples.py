@@ -34,6 +34,15 @@ worker-\d crashed \(SIGABRT\) over 13
 worker-\d is back \(incarnation 2\) and does 13 again
 squares: 1, 4, 9, 16, 25, 36, 49, 64, 81, 100, 121, 144, 169, 196, 225, 256, 289, 324, 361, 400
 """,
+    "05_socket.py": r"""
+restarts: 4
+incarnation 1 has greeted 5
+incarnation 2 has greeted 5
+incarnation 3 has greeted 5
+incarnation 4 has greeted 5
+incarnation 5 has greeted 3
+refused: 0
+""",
     "04_embedded.py": r"""
 application: at work
 application: cancelled, because the tree has ended

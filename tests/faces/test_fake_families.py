@@ -177,17 +177,17 @@ async def test_one_can_be_born_by_a_signal(start, autojump_clock):
 
 
 async def test_a_test_can_see_what_it_was_started_with(start, autojump_clock):
-    fields = {"sockets": ["127.0.0.1:80", "127.0.0.1:0"], "env": {"A": "b"}, "inherit_env": False, "umask": 0o27}
-    one = await start(Script(), **fields)
+    sockets = ["127.0.0.1:0", "127.0.0.1:80", "127.0.0.1:0"]
+    one = await start(Script(), sockets=sockets, env={"A": "b"}, inherit_env=False, umask=0o27)
     process = one.process
     assert process.spec.umask == 0o27
-    assert process.addresses == ("127.0.0.1:80", "127.0.0.1:50000")
+    assert process.addresses == ("127.0.0.1:50000", "127.0.0.1:80", "127.0.0.1:50001")
     assert process.environment == {
         "A": "b",
         "REGROW_PATH": "w",
         "REGROW_INCARNATION": "1",
-        "LISTEN_FDS": "2",
-        "LISTEN_FDNAMES": "unknown:unknown",
+        "LISTEN_FDS": "3",
+        "LISTEN_FDNAMES": "unknown:unknown:unknown",
         "LISTEN_PID": str(process.pid),
     }
 

@@ -94,6 +94,7 @@ def judge(life: Life) -> Exit:
         signal=terminal.signal,
         killed=terminal.killed,
         core_dumped=terminal.core_dumped,
+        oom_killed=terminal.oom_killed,
         strays=terminal.strays,
         usage=terminal.usage,
     )

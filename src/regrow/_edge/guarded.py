@@ -11,13 +11,19 @@ import os
 import signal
 from collections.abc import Callable
 
+import attrs
+
+from regrow._edge.cgroups.counting import NOTHING, Counted
+from regrow._edge.cgroups.leaves import Leaf
 from regrow._edge.guardian import records, wire
 from regrow._edge.guardian.records import Record
 from regrow._edge.holding import Ending
 from regrow._edge.nest import Nest
 from regrow._edge.order import Order
+from regrow._edge.setup import Setup
 from regrow._edge.signalled import Signalled
 from regrow._specs.exit import Usage
+from regrow._specs.protocol import Evidence
 from regrow._specs.signals import signal_name
 from regrow._specs.stop import To
 
@@ -34,9 +40,13 @@ class Guarded(Signalled):
         "_id",
         "_is_gone",
         "_is_kept",
+        "_is_losing",
+        "_is_reaped",
+        "_leaf",
         "_lost",
         "_may_linger",
         "_nest",
+        "_patience",
         "_pid",
         "_tell",
         "_trouble",
@@ -44,9 +54,11 @@ class Guarded(Signalled):
         "containment",
     )  # fmt: skip
 
-    def __init__(self, nest: Nest, child: int, order: Order, launched: records.Launched, containment: str) -> None:
+    def __init__(self, nest: Nest, child: int, order: Order, launched: records.Launched, leaf: Leaf | None) -> None:
         self._pid = launched.pid
-        self.containment = containment
+        self.containment = level(order.setup, has_leaf=leaf is not None)
+        self._leaf = leaf  # until nothing is in it any more
+        self._patience = order.kill_wait
         self._nest = nest
         self._id = child
         self._is_kept = order.strays == "keep"
@@ -55,6 +67,8 @@ class Guarded(Signalled):
         self._ended: records.Exited | records.Gone | None = None  # how its main process has
         self._is_gone = False  # nothing of its tree is left, or nothing more will be told
         self._lost: tuple[str, str] | None = None
+        self._is_losing = False  # nothing more will be told, and its control group is being emptied
+        self._is_reaped = False
         self._trouble = ""  # why its tree does not end
         self._tell: Callable[[], None] | None = None
         self._done: Callable[[int], None] | None = None
@@ -84,9 +98,19 @@ class Guarded(Signalled):
 
     def lose(self, why: str, loss: str) -> None:
         """Nothing more will be told."""
-        if not self._is_gone:
-            self._lost = why, loss
+        if self._is_gone:
+            return
+        self._lost = why, loss
+        if self._leaf is None:
             self._be_gone()
+        elif not self._is_losing:
+            self._is_losing = True
+            self._leaf.end(self._be_gone, self._outlast, self._patience)
+
+    def _outlast(self) -> None:
+        """It has lost its guardian, and something in its control group does not end."""
+        self._be_dead()
+        self._have_trouble("its guardian is gone, and something in its control group is still there after the kill")
 
     def _is_their_end(self, record: records.Exited) -> bool:
         """Whether it was killed by a guardian that had lost the nest: then it is lost, and not a crash of its own."""
@@ -107,6 +131,12 @@ class Guarded(Signalled):
         if self._done is not None:
             done, self._done = self._done, None
             done(self._strays)
+        self._drop_leaf()
+
+    def _drop_leaf(self) -> None:
+        if self._leaf is not None and self._is_gone and self._is_reaped:
+            leaf, self._leaf = self._leaf, None
+            leaf.drop()
 
     @property
     def _strays(self) -> int:
@@ -146,8 +176,28 @@ class Guarded(Signalled):
         """Send a signal; nothing happens to those who are gone."""
         self._nest.order(self._id, wire.send_signal(self._id, number, _TO[to]))
 
+    def pause(self) -> None:
+        """Hold its tree still: all of it at once, where it has a control group."""
+        if self._leaf is None or not self._leaf.freeze(True):
+            super().pause()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        if self._leaf is None or not self._leaf.is_frozen:
+            super().resume()
+        else:
+            self._leaf.freeze(False)
+
+    def gather_evidence(self) -> Evidence | None:
+        """What it is doing: the kernel calls it asleep when its group is held still."""
+        evidence = super().gather_evidence()
+        is_held = evidence is not None and self._leaf is not None and self._leaf.is_frozen
+        return attrs.evolve(evidence, state="stopped") if evidence is not None and is_held else evidence
+
     def ask(self, number: int, to: To) -> None:
         """Send a signal that asks it to end."""
+        if self._leaf is not None and self._leaf.is_frozen:
+            self._leaf.freeze(False)
         self._nest.order(self._id, wire.send_signal(self._id, number, _TO[to], and_continue=True))
 
     def kill(self) -> None:
@@ -182,17 +232,26 @@ class Guarded(Signalled):
 
     def reap(self) -> Ending:
         """How its main process ended."""
+        self._is_reaped = True
         if self._lost is not None or self._ended is None:
             why, loss = self._lost or ("its end was not told", self._nest.name)
-            return Ending(lost=why, loss=loss)
-        return _ending(self._ended)
+            ending = Ending(lost=why, loss=loss)
+        else:
+            ending = _ending(self._ended, NOTHING if self._leaf is None else self._leaf.count())
+        self._drop_leaf()
+        return ending
 
     def destroy(self) -> None:
         """End the whole tree."""
         self.kill()
 
 
-def _ending(ended: records.Exited | records.Gone) -> Ending:
+def level(setup: Setup, *, has_leaf: bool) -> str:
+    """The layer that keeps a tree in one place."""
+    return "guardian" + "+cgroup" * has_leaf + "+namespace" * setup.namespace
+
+
+def _ending(ended: records.Exited | records.Gone, counted: Counted) -> Ending:
     used = ended.usage
     usage = Usage(
         user=used.user,
@@ -201,7 +260,10 @@ def _ending(ended: records.Exited | records.Gone) -> Ending:
         minor_faults=used.minor_faults,
         major_faults=used.major_faults,
     )
+    if counted is not NOTHING:
+        usage = counted.improve(usage)
     if os.WIFSIGNALED(ended.status):
         name = signal_name(os.WTERMSIG(ended.status))
-        return Ending(signal=name, core_dumped=os.WCOREDUMP(ended.status), usage=usage)
+        oom_killed = name == "SIGKILL" and counted.oom_kills > 0
+        return Ending(signal=name, core_dumped=os.WCOREDUMP(ended.status), usage=usage, oom_killed=oom_killed)
     return Ending(code=os.WEXITSTATUS(ended.status), usage=usage)

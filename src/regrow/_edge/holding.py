@@ -20,6 +20,9 @@ class Ending:
     code: int | None = None
     signal: str | None = None
     core_dumped: bool = False
+    oom_killed: bool = False
+    """Whether the kernel killed it because it, or its tree, had used up the memory that it may have."""
+
     usage: Usage | None = None
     kill_code: int | None = None
     """The exit code of what was killed, where there are no signals."""

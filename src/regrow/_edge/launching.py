@@ -12,6 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from regrow._edge import letters, refusals
+from regrow._edge.cgroups.leaves import Leaf, Leaves
 from regrow._edge.guarded import Guarded
 from regrow._edge.guardian import records, wire
 from regrow._edge.guardian.records import Record
@@ -53,8 +54,9 @@ class Nests(Protocol):
         """`/dev/null`, open for all of them."""
         ...
 
-    def level(self, order: Order) -> str:
-        """The layer that an order asks for."""
+    @property
+    def leaves(self) -> Leaves | None:
+        """Control groups, where there can be any."""
         ...
 
     def send(self, letter: Launch) -> None:
@@ -75,6 +77,8 @@ class Launch(Letter):
         self._message: Message | None = None
         self._nest: Nest | None = None
         self._id = 0
+        self._leaf: Leaf | None = None
+        self._is_leafless = False  # it goes without, whatever it was to have
 
     def post(self, nest: Nest) -> None:
         """Send it to *nest*."""
@@ -85,6 +89,7 @@ class Launch(Letter):
         """It comes to nothing."""
         self._fds.close()
         self._discard_file()
+        self._drop_leaf()
         self._take(answer)
 
     # -- nest.Letter ---------------------------------------------------------------------------------------------------
@@ -104,6 +109,8 @@ class Launch(Letter):
         """The guardians have its descriptors now."""
         self._fds.close_theirs()
         self._message = None
+        if self._leaf is not None:
+            self._leaf.sent()
 
     def lost(self) -> None:
         """The nest is over, and has not got it: on to the next one."""
@@ -125,10 +132,14 @@ class Launch(Letter):
         match record:
             case records.Launched():
                 self._launched(record)
+            case records.Failed(stage=wire.Stage.CGROUP, errno=error) if self._leaf is not None:
+                self._leaf.refused(error)
+                self._on_leaf(None)
             case records.Failed():
                 self._forget()
                 self._fds.close()
                 self._discard_file()
+                self._drop_leaf()
                 assert self._order is not None
                 self._nests.spawner.submit(partial(letters.explain, record, self._order), self._take)
             case records.Lost():
@@ -144,11 +155,17 @@ class Launch(Letter):
     def _launched(self, record: records.Launched) -> None:
         assert self._nest is not None
         assert self._order is not None
-        hold = Guarded(self._nest, self._id, self._order, record, self._nests.level(self._order))
+        hold = Guarded(self._nest, self._id, self._order, record, self._leaf)
+        self._leaf = None
         self._nest.hand_over(self._id, hold)
         self._fds.give()
         stdin, stdout, stderr = self._ends
         self._take(Spawned(hold=hold, stdin=stdin, stdout=stdout, stderr=stderr, file=self._give_file()))
+
+    def _drop_leaf(self) -> None:
+        if self._leaf is not None:
+            self._leaf.drop()
+            self._leaf = None
 
     def _forget(self) -> None:
         assert self._nest is not None
@@ -163,6 +180,8 @@ class Launch(Letter):
                 self._nests.spawner.submit(partial(prepare, order, missing), self._on_prepared)
                 return None
             self._prepared = NOTHING
+        if not self._has_leaf(order):
+            return None
         try:
             return self._compose(order, self._prepared)
         except refusals.RefusedError as refused:
@@ -170,6 +189,20 @@ class Launch(Letter):
         except (OSError, ValueError, MemoryError) as error:
             self._refuse_for(error)
         return None
+
+    def _has_leaf(self, order: Order) -> bool:
+        """Whether it has its control group, or goes without; else it is asked for."""
+        leaves = self._nests.leaves
+        if self._leaf is not None or self._is_leafless or leaves is None or not leaves.is_for(order.setup):
+            return True
+        self._leaf = leaves.take()
+        if self._leaf is None:
+            leaves.ask(self._on_leaf)
+        return self._leaf is not None
+
+    def _on_leaf(self, leaf: Leaf | None) -> None:
+        self._leaf, self._is_leafless = leaf, leaf is None
+        self.lost()
 
     def _missing_sockets(self, order: Order) -> list[ListenSocket]:
         return [] if order.key is None else self._nests.sockets.missing(order.key, order.setup.sockets)
@@ -190,7 +223,9 @@ class Launch(Letter):
             fds += self._others(order, len(fds))
         self._id = self._nest.adopt(self)
         try:
-            return Message(wire.start(letters.to_wire(order, self._id, len(fds), prepared.identity)), fds)
+            leaf = () if self._leaf is None else (self._leaf.directory,)
+            wanted = letters.to_wire(order, self._id, len(fds), prepared.identity, has_leaf=bool(leaf))
+            return Message(wire.start(wanted), fds + leaf)
         except (OSError, ValueError):
             self._nest.forget(self._id)
             raise

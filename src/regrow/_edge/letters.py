@@ -27,7 +27,9 @@ _STUCK_SHARE = 0.8
 """Of the wait after a kill: a shim that lives has told of any trouble before that wait is over."""
 
 
-def to_wire(order: Order, child: int, descriptors: int, identity: Identity | None) -> wire.Start:
+def to_wire(
+    order: Order, child: int, descriptors: int, identity: Identity | None, *, has_leaf: bool = False
+) -> wire.Start:
     """What to ask the guardians for.
 
     Raises:
@@ -44,6 +46,7 @@ def to_wire(order: Order, child: int, descriptors: int, identity: Identity | Non
         descriptors=descriptors,
         linger=None if order.strays == "keep" else order.strays,
         stuck_after=order.kill_wait * _STUCK_SHARE,
+        cgroup=has_leaf,
         **({} if order.setup is PLAIN else _special(order.setup, identity)),
     )
 

@@ -12,16 +12,16 @@ from collections.abc import Sequence
 
 import trio
 
+from regrow._edge.cgroups.leaves import Leaves
+from regrow._edge.guarded import level
 from regrow._edge.hatching import Hatched, hatch
 from regrow._edge.holding import Make, Take
 from regrow._edge.launching import Launch
 from regrow._edge.nest import Nest, Surroundings
-from regrow._edge.order import Order
+from regrow._edge.setup import PLAIN
 from regrow._edge.sockets import Sockets
 from regrow._edge.spawner import Spawner
 from regrow._specs.protocol import NotLaunched, Refusal
-
-LEVEL = "guardian"
 
 
 class Nests:
@@ -33,7 +33,7 @@ class Nests:
         assert sys.platform == "linux"
         self.gap = os.open("/", os.O_PATH | os.O_CLOEXEC)
         self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        self.containment = LEVEL
+        self.leaves: Leaves | None = None
         self._surroundings = surroundings
         self._with_pidfd = with_pidfd
         self._command: Sequence[str] = ()
@@ -71,9 +71,10 @@ class Nests:
             self._waiting.append(launch)
             self._hatch()
 
-    def level(self, order: Order) -> str:
-        """The layer that *order* asks for."""
-        return f"{LEVEL}+namespace" if order.setup.namespace else LEVEL
+    @property
+    def containment(self) -> str:
+        """The layer that keeps the tree of a child that asks for nothing special in one place."""
+        return level(PLAIN, has_leaf=self.leaves is not None and self.leaves.is_for(PLAIN))
 
     # -- its end -------------------------------------------------------------------------------------------------------
 
@@ -94,6 +95,8 @@ class Nests:
         waiting, self._waiting = self._waiting, []
         for launch in waiting:
             launch.refuse(_refusal("its launcher has ended"))
+        if self.leaves is not None:
+            self.leaves.close()
         os.close(self.null)
         os.close(self.gap)
 

@@ -144,7 +144,9 @@ class Process:
             errand.end()
         if self._ending is not None:
             self._cut_output()
-        elif not self._is_dead:
+        elif self._is_dead:
+            self._hold.kill()  # its strays, which may have time left
+        else:
             self._was_asked = True
             self.kill()
 
@@ -191,13 +193,14 @@ class Process:
         is_dead = self._is_dead or self._hold.is_dead()  # dead, but perhaps nobody has noticed
         if self._is_stuck:
             self.kill()
+        elif is_dead:
+            self._hold.kill()  # its strays, which may have time left
         elif is_sooner:
             if self._ladder is not None:
                 self._ladder.give_way()
-            if not is_dead:
-                self._was_asked = True
-                self._ladder = ladder
-                ladder.descend()
+            self._was_asked = True
+            self._ladder = ladder
+            ladder.descend()
 
     def _errand_over(self, when_over: Callable[[Errand], None], errand: Errand) -> None:
         self._errands = tuple(other for other in self._errands if other is not errand)
@@ -253,6 +256,7 @@ class Process:
                 code=ending.code,
                 signal=ending.signal,
                 core_dumped=ending.core_dumped,
+                oom_killed=ending.oom_killed,
                 usage=ending.usage,
                 lingered=trio.current_time() - self._died_at,
                 strays=0 if self._is_killed else self._strays,  # killed with it, they have not outlived it

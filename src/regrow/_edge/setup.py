@@ -55,6 +55,9 @@ class Setup:
     no_new_privs: bool = False
     terminal: bool = False
     namespace: bool = False
+    proven: bool = False
+    """Whether it demands the surest end that there is."""
+
     sockets: tuple[ListenSocket, ...] = ()
     fds: tuple[tuple[int, int | HasFileno], ...] = ()
     """The child's numbers, and what they are."""
@@ -77,6 +80,7 @@ def setup_of(spec: ChildSpec) -> Setup:
         no_new_privs=spec.no_new_privs,
         terminal=spec.terminal,
         namespace=spec.containment is Containment.NAMESPACE,
+        proven=spec.containment is Containment.PROVEN,
         sockets=spec.sockets,
         fds=tuple(sorted(spec.fds.items(), key=lambda item: item[0])),
     )

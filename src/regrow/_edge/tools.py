@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import trio
 
 from regrow._edge import ordering, refusals
+from regrow._edge.cgroups.planting import plant
 from regrow._edge.environment import Environments
 from regrow._edge.grouped import GroupForm
 from regrow._edge.handle import has_pidfd
@@ -51,6 +52,8 @@ class Tools(Workshop):
         self._group = GroupForm(self.spawner, self.sockets, self.deaths, self.strays, with_pidfd=self.with_pidfd)
         self._nests: Nests | None = None
         self._commands = guardians(tuning)
+        self._tuning = tuning
+        self.why_no_cgroup = "there are no guardians"
 
     @property
     def form(self) -> Form:
@@ -94,6 +97,9 @@ class Tools(Workshop):
         if not await nests.prepare(self._commands):
             self._nests = None
             nests.close()
+            return
+        planted = await plant(self._tuning, self.spawner, self.reactor, self.alarms)
+        nests.leaves, self.why_no_cgroup = (None, planted) if isinstance(planted, str) else (planted, "")
 
     async def end_guardians(self) -> None:
         """Let them end, with all that they guard. While at work."""

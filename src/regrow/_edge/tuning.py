@@ -20,6 +20,9 @@ class Tuning:
     guardian: Literal["auto", "compiled", "python", "none"] = "auto"
     """Who guards the trees of children; `auto`: the compiled guardian if there is one, else that in Python, or none."""
 
+    cgroup: Literal["auto", "always", "none"] = "auto"
+    """Who gets a control group, where there can be any; `auto`: those who might get out of reach of their guardian."""
+
     drain: float = 0.5
     """Seconds that output is waited for when a process is gone and somebody else still holds its pipe."""
 

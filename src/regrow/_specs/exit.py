@@ -58,6 +58,12 @@ class Usage:
     minor_faults: int = 0
     major_faults: int = 0
 
+    memory_peak: int | None = None
+    """The most memory that its whole process tree had at a time, in bytes; `None`: nobody has counted it."""
+
+    tasks_peak: int | None = None
+    """The most processes and threads that its tree had at a time; `None`: nobody has counted them."""
+
 
 @attrs.frozen
 class Exit:
@@ -89,6 +95,9 @@ class Exit:
 
     core_dumped: bool = attrs.field(default=False, kw_only=True, eq=False)
     """Whether the kernel says that it wrote a core."""
+
+    oom_killed: bool = attrs.field(default=False, kw_only=True, eq=False)
+    """Whether the kernel killed it for want of memory, as far as that can be known."""
 
     strays: int = attrs.field(default=0, kw_only=True, eq=False)
     """How many descendants outlived it, and were ended."""
@@ -124,11 +133,14 @@ class Exit:
             return -number
         return self.code
 
+    def _notes(self) -> str:
+        return ", core dumped" * self.core_dumped + ", out of memory" * self.oom_killed
+
     def describe(self, *, with_tail: bool = False) -> str:
         """In words: `crashed (SIGKILL)`, `failed to start: ...`; *with_tail* adds the last lines of stderr."""
         words = self.reason.value.replace("_", " ")
         if self.signal is not None or self.code is not None:
-            words += f" ({self.signal or f'exit code {self.code}'}{', core dumped' if self.core_dumped else ''})"
+            words += f" ({self.signal or f'exit code {self.code}'}{self._notes()})"
         if self.why:
             words += f": {self.why}"
         if self.error is not None:

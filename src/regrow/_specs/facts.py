@@ -112,6 +112,9 @@ class Exited:
     """The name of the signal that ended it."""
 
     core_dumped: bool = False
+    oom_killed: bool = False
+    """Whether the kernel killed it for want of memory."""
+
     usage: Usage | None = None
     strays: int = 0
     """How many descendants outlived it and were ended."""

@@ -43,6 +43,9 @@ class Counted:
         )
 
 
+NOTHING = Counted()
+
+
 def count(read: Read, controllers: frozenset[str]) -> Counted:
     """Read what there is. A file that the kernel is too old for is not there."""
     times = _pairs(read, "cpu.stat")

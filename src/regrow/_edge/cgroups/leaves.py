@@ -18,7 +18,7 @@ from typing import Protocol
 from regrow._edge.alarms import Alarm, Alarms
 from regrow._edge.cgroups import group
 from regrow._edge.cgroups.branch import Branch, Tended
-from regrow._edge.cgroups.counting import Counted, count
+from regrow._edge.cgroups.counting import NOTHING, Counted, count
 from regrow._edge.cgroups.wanting import wants_leaf
 from regrow._edge.setup import Setup
 from regrow._edge.spawner import Spawner
@@ -275,7 +275,7 @@ class Leaf:
     def count(self) -> Counted:
         """What the kernel has counted in it so far."""
         if not self._leaves.is_open:
-            return Counted()
+            return NOTHING
         branch = self._leaves.branch
         return count(lambda file: group.read(branch.directory, f"{self.name}/{file}"), branch.counts)
 

@@ -10,7 +10,7 @@ assert sys.platform != "win32"
 import errno
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -52,12 +52,16 @@ class _UnfitError(Exception):
     """Why groups cannot be made in a certain place."""
 
 
-def find_cgroup(proc: str = "/proc/self", environ: Mapping[str, str] | None = None) -> Place | str:
-    """The best place for groups, or why there is none. Makes a group in each, and removes it: not on the event loop.
+def find_cgroup(
+    proc: str = "/proc/self", environ: Mapping[str, str] | None = None, *, is_tried: bool = True
+) -> Place | str:
+    """The best place for groups, or why there is none.
 
     Args:
         proc: where `mountinfo` and `cgroup` are.
         environ: where `REGROW_CGROUP` may be.
+        is_tried: whether a group is made in each place, and removed, which may block. If not, it is but likely that
+            groups can be made in what is found.
     """
     try:
         mounts = read_mounts(_text(f"{proc}/mountinfo"))
@@ -70,10 +74,11 @@ def find_cgroup(proc: str = "/proc/self", environ: Mapping[str, str] | None = No
         return "we are in no control group of version 2"
     if why := why_hidden(own):
         return why
-    return _first_fit(own, mounts, (os.environ if environ is None else environ).get(VARIABLE, ""))
+    wanted = (os.environ if environ is None else environ).get(VARIABLE, "")
+    return _first_fit(own, mounts, wanted, _try if is_tried else _look_at_rights)
 
 
-def _first_fit(own: str, mounts: list[Mount], wanted: str) -> Place | str:
+def _first_fit(own: str, mounts: list[Mount], wanted: str, examine: Callable[[str, str], frozenset[str]]) -> Place | str:
     whys = list[str]()
     for mount in mounts:
         source = directory_of(own, mount)
@@ -84,7 +89,7 @@ def _first_fit(own: str, mounts: list[Mount], wanted: str) -> Place | str:
             whys.append(f"{VARIABLE}={wanted} is not below {mount.point}")
         for path in _candidates(source, mount.point, wanted):
             try:
-                return Place(path, is_own=path == source, controllers=_try(path, source))
+                return Place(path, is_own=path == source, controllers=examine(path, source))
             except _UnfitError as unfit:
                 whys.append(str(unfit))
     return "; ".join(dict.fromkeys(whys))
@@ -130,13 +135,20 @@ def _try(path: str, source: str) -> frozenset[str]:
             disclaim(path, claimed, time.monotonic() + _BOUND)
 
 
-def _look_at_rights(path: str, source: str) -> None:
-    """The kernel asks for more than the right to write where a process comes to: also in the group above both."""
+def _look_at_rights(path: str, source: str) -> frozenset[str]:
+    """The kernel asks for more than the right to write where a process comes to: also in the group above both.
+
+    Raises:
+        _UnfitError: we have not got it.
+    """
     common = os.path.commonpath([path, source])
     if not os.access(f"{common}/cgroup.procs", os.F_OK):
         raise _UnfitError(f"{common} is no control group")
     if not os.access(f"{common}/cgroup.procs", os.W_OK, effective_ids=True):
-        raise _UnfitError(f"processes cannot be moved below {common}: {_owner_of(common)}")
+        raise _UnfitError(f"processes cannot be moved below {common}: {_why_not(common)}")
+    if not _is_writable(path):
+        raise _UnfitError(f"no group can be made in {path}: {_why_not(path)}")
+    return frozenset()
 
 
 def _look_at(directory: int, path: str) -> frozenset[str]:
@@ -153,20 +165,21 @@ def _look_at(directory: int, path: str) -> frozenset[str]:
 
 def _explain(error: OSError, path: str) -> str:
     match error.errno:
-        case errno.EROFS:
-            return "it is mounted read-only"
-        case errno.EACCES | errno.EPERM:
-            return _owner_of(path)
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return _why_not(path)
         case errno.EAGAIN:
             return "there are as many groups, or as many one below the other, as there may be"
         case _:
             return os.strerror(error.errno or errno.EIO)
 
 
-def _owner_of(path: str) -> str:
-    with suppress(OSError):
+def _why_not(path: str) -> str:
+    try:
+        if os.statvfs(path).f_flag & os.ST_RDONLY:
+            return "it is mounted read-only"
         return f"it belongs to user {os.stat(path).st_uid}, and we are user {os.geteuid()}"
-    return "it is gone"
+    except OSError as error:
+        return os.strerror(error.errno or errno.EIO)
 
 
 def _text(path: str) -> str:

@@ -18,23 +18,24 @@ class Sockets:
     """Each belongs to a path of a tree, from its first start until it is forgotten, or named no more."""
 
     def __init__(self) -> None:
-        self._open: dict[Place, dict[ListenSocket, list[str]]] = {}
+        self._open: dict[Place, list[tuple[ListenSocket, str]]] = {}
         self._answers: dict[Place, bytes] = {}  # of those that serve now
         self._ports = itertools.count(50_000)
         self._news = trio.Event()  # set when somebody serves, or a socket is closed
 
     def take(self, key: Key, spec: ChildSpec) -> tuple[str, ...]:
         """The addresses of the sockets of *spec*: those that are open already, else new ones."""
-        had = self._open.pop((key.tree, key.path), {})
-        has: dict[ListenSocket, list[str]] = {}
+        had = self._open.pop((key.tree, key.path), [])
+        has: list[tuple[ListenSocket, str]] = []
         for socket in spec.sockets:
-            left = had.get(socket)
-            has.setdefault(socket, []).append(left.pop(0) if left else self._address(socket))
+            known = next((one for one in had if one[0] == socket), None)
+            had = [one for one in had if one is not known]
+            has.append(known or (socket, self._address(socket)))
         if has:
             self._open[key.tree, key.path] = has
         if had:
             self._tell()
-        return tuple(address for addresses in has.values() for address in addresses)
+        return tuple(address for _, address in has)
 
     def forget(self, tree: str, path: str) -> None:
         """Close those of this path."""
@@ -76,7 +77,7 @@ class Sockets:
 
     def _find(self, address: str) -> Place | None:
         for place, sockets in self._open.items():
-            if any(address in addresses for addresses in sockets.values()):
+            if address in (one for _, one in sockets):
                 return place
         return None
 
