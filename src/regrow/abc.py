@@ -1,4 +1,4 @@
-"""The protocols for those who write their own: launchers, probes and sinks."""
+"""The protocols for those who write their own: launchers, probes and sinks; and what has a descriptor."""
 
 from regrow._specs.protocol import Activity as Activity
 from regrow._specs.protocol import Evidence as Evidence
@@ -23,3 +23,4 @@ from regrow._specs.protocol import Sink as Sink
 from regrow._specs.protocol import Stream as Stream
 from regrow._specs.protocol import Stuck as Stuck
 from regrow._specs.protocol import Target as Target
+from regrow._specs.settings import HasFileno as HasFileno

@@ -16,7 +16,12 @@ FACTOR = int(os.environ.get("REGROW_TORTURE", "1"))
 
 def torture(module: str, *arguments: object) -> dict[str, Any]:
     """What `python -m tests.containment.MODULE ARGUMENTS` prints."""
-    done = subprocess.run(command(module, *arguments), cwd=ROOT, env=environment(), stdout=subprocess.PIPE, check=True)
+    return result_of(command(module, *arguments))
+
+
+def result_of(command: list[str]) -> dict[str, Any]:
+    """The line of JSON that *command* prints."""
+    done = subprocess.run(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, check=True)
     result = json.loads(done.stdout)
     print(result)
     return result

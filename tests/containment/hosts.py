@@ -1,9 +1,8 @@
 """An application that has children of its own, in every way that Python knows, beside a tree in a storm of restarts.
 
-    python -m tests.containment.hosts GUARDIAN SIGCHLD
-
 SIGCHLD says what the application does with that signal: `default`, `handled` or `ignored`. Prints one line of JSON: how
-its own children have ended, as it was told, and how those of the tree have.
+its own children have ended, as it was told, and how those of the tree have. It is not run by `python -m`, because then
+each process of multiprocessing would import all of this, too.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ import multiprocessing
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +23,7 @@ from regrow._edge.local import LocalLauncher
 from regrow._edge.tuning import Tuning
 from regrow.events import ChildExited
 
-CODES = [*range(1, 9)]
+CODES = [1, 2, 3, 4]
 
 
 def sh(script: str) -> list[str]:
@@ -99,7 +97,12 @@ def storm() -> SupervisorSpec:
     return SupervisorSpec(name="app", children=children, max_restarts=1_000_000)
 
 
-async def live(guardian: str) -> dict[str, object]:
+def ways_with(sigchld: str) -> list[str]:
+    """Who works with that. If the kernel collects the dead, nobody else can wait for anybody to die."""
+    return [name for name in WAYS if sigchld != "ignored" or name != "waitpid(-1)"]
+
+
+async def live(guardian: str, sigchld: str) -> dict[str, object]:
     exits: list[ChildExited] = []
     theirs = {}
 
@@ -109,8 +112,8 @@ async def live(guardian: str) -> dict[str, object]:
 
     launcher = LocalLauncher(tuning=Tuning(guardian=guardian))
     async with open_supervisor(storm(), launcher=launcher, sinks=[hear]) as supervisor:
-        for name, way in WAYS.items():
-            theirs[name] = await trio.to_thread.run_sync(way)
+        for name in ways_with(sigchld):
+            theirs[name] = await trio.to_thread.run_sync(WAYS[name])
         stays = supervisor["stays"].status()
     ours = {(event.path, event.exit.code, event.exit.signal) for event in exits if event.exit.reason != "stopped"}
     return {"theirs": theirs, "ours": sorted(ours, key=str), "count": len(exits), "stays": stays.incarnation}
@@ -120,10 +123,6 @@ def main(guardian: str, sigchld: str) -> None:
     heard: list[int] = []
     ways = {"default": signal.SIG_DFL, "handled": lambda number, frame: heard.append(number), "ignored": signal.SIG_IGN}
     signal.signal(signal.SIGCHLD, ways[sigchld])
-    result = trio.run(live, guardian)
+    result = trio.run(live, guardian, sigchld)
     is_untouched = signal.getsignal(signal.SIGCHLD) == ways[sigchld]
     print(json.dumps({**result, "is untouched": is_untouched, "heard": len(heard)}))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])

@@ -331,7 +331,9 @@ async def test_a_kill_takes_the_whole_group_and_leaves_no_stray(lab):
     life = await lab.launch(sh("for i in 1 2 3; do sleep 1000 & echo $!; done; echo; wait"))
     await life.wait_printed(b"\n\n")
     await life.controls.stop(KILL)
-    assert life.exited == Exited(signal="SIGKILL", asked=True, killed=True, usage=life.exited.usage)
+    assert life.exited == Exited(
+        signal="SIGKILL", asked=True, killed=True, usage=life.exited.usage, lingered=life.exited.lingered
+    )
     assert_gone(life)
 
 

@@ -324,9 +324,12 @@ app = SupervisorSpec(
 
 
 def test_process_1_has_a_guard_by_itself_and_obeys_kill_1(tmp_path, container):
-    write_tree(tmp_path, INSIDE + TELLS.replace("COMMAND", "kill -TERM 1; sleep 1000"))
-    command, code = finished("run", "tree.py", cwd=tmp_path, below=container)
-    assert code == 0
+    wait = "until [ -e go ]; do sleep 0.01; done"
+    write_tree(tmp_path, INSIDE + TELLS.replace("COMMAND", f"{wait}; kill -TERM 1; sleep 1000"))
+    with running("run", "tree.py", cwd=tmp_path, below=container) as command:
+        command.stderr.wait_for("app    ready")
+        (tmp_path / "go").touch()
+        assert command.end() == 0
     assert command.stdout.lines[0] == "who 2 1"
     assert [line.split()[1] for line in command.stderr.with_text(" stopped (SIGTERM)")] == ["tells", "b", "a"]
 

@@ -9,6 +9,7 @@ assert sys.platform == "linux"
 
 import errno
 import os
+import select
 import shutil
 import signal
 import time
@@ -169,6 +170,16 @@ def test_nobody_is_left_when_all_but_the_first_process_are_killed_at_once(guardi
         client.read_to_end()
 
 
+def test_a_first_process_that_was_too_late_to_ask_for_a_signal_notices_the_end_of_its_shim(variant, marker):
+    with open_client(variant("SLOW_INIT")) as client:
+        child = launch(client, *command("scrubbed", marker))
+        wait_for(lambda: len(alive(marker, guardians=False)) == 2)
+        for pid in (client.nest.pid, child.shim):
+            os.kill(pid, signal.SIGKILL)
+        wait_until_gone(marker, PATIENCE)
+        client.read_to_end()
+
+
 def test_a_killed_shim_is_told_as_lost(client, marker):
     child = launch(client, *command("scrubbed", marker))
     os.kill(child.shim, signal.SIGKILL)
@@ -209,6 +220,7 @@ def test_guardians_keep_nothing_of_a_child_open(client):
     read, write = os.pipe()
     child = launch(client, *SHELL, "exec > /dev/null; exec sleep 100", fds=[0, write, 2])
     os.close(write)
+    assert select.select([read], [], [], PATIENCE)[0]
     assert os.read(read, 1) == b""
     os.close(read)
     client.kill(child.id)

@@ -119,14 +119,15 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _be_guarded() -> None:
     """Go on as the child of a guard. As little as possible is loaded by now: the guard keeps it."""
-    if sys.platform != "linux":
-        raise SystemExit(_refuse(f"--guard: not supported on {sys.platform}", 2))
-    from regrow._edge.guard import guard
+    if sys.platform == "linux":
+        from regrow._edge.guard import guard
 
-    try:
-        guard()
-    except OSError as error:
-        raise SystemExit(_refuse(f"--guard: {error.strerror}", EX_UNAVAILABLE)) from None
+        try:
+            guard()
+        except OSError as error:
+            raise SystemExit(_refuse(f"--guard: {error.strerror}", EX_UNAVAILABLE)) from None
+    else:
+        raise SystemExit(_refuse(f"--guard: not supported on {sys.platform}", 2))
 
 
 def _refuse(words: str, code: int) -> int:

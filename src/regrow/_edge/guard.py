@@ -1,10 +1,10 @@
-"""The guard above a program: a process that forks before it has loaded anything, and whose child is the program.
+r"""The guard above a program: a process that forks before it has loaded anything, and whose child is the program.
 
 The guard forwards signals to the program, reaps whoever has lost its parents, and when the program has ended, kills all
 that is left below it and ends in the same way: with its exit code, or by its signal. That is what the first process of
 a container has to do. If the guard itself is killed, the kernel kills the program, whose guardians end its children.
 
-Guard and program are in one process group, so a shell sees one job. What is typed at the terminal (Ctrl-C, Ctrl-\\,
+Guard and program are in one process group, so a shell sees one job. What is typed at the terminal (Ctrl-C, Ctrl-\,
 Ctrl-Z) the kernel sends to the whole group, and the guard does not send it on: the program would have it twice. A
 program that a terminal has stopped stops its guard, so that the shell notices; `fg` and `bg` continue both.
 
@@ -86,8 +86,8 @@ def _be_guard(program: int) -> None:
         if left := guard.end_rest():
             os.write(2, f"regrow: could not be ended: {' '.join(map(str, left))}\n".encode())
         end_like(code)
-    except BaseException:  # noqa: BLE001  a mistake of ours; the program ends with us
-        sys.excepthook(*sys.exc_info())
+    except BaseException as error:  # noqa: ASYNC103, BLE001  a mistake of ours; the program ends with us
+        sys.excepthook(type(error), error, error.__traceback__)
     finally:
         os._exit(70)
 

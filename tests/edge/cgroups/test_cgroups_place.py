@@ -14,6 +14,7 @@ import subprocess
 import pytest
 from tests.edge.cgroups.ground import NOBODY, own_place, sleep_in
 
+from regrow._edge.cgroups import place
 from regrow._edge.cgroups.place import Place, find_cgroup
 
 FIND = "print(find_cgroup())"
@@ -35,7 +36,7 @@ def fake(tmp_path):
 
 def test_this_machine_has_a_place_or_says_why_not(own):
     assert os.path.isdir(own.path)
-    assert not list(os.scandir(own.path)) or own == own_place()
+    assert own == own_place()
 
 
 def test_no_proc_no_groups(tmp_path):
@@ -75,19 +76,12 @@ def test_a_directory_that_looks_like_a_group_is_none(fake, tmp_path):
     assert [path.name for path in (tmp_path / "mount").iterdir()] == ["cgroup.procs"]
 
 
-def test_an_old_kernel_has_no_kill(fake, tmp_path, monkeypatch):
-    find = fake()
-    (tmp_path / "mount" / "cgroup.procs").touch()
-
-    def claim_old(place):
-        from regrow._edge.cgroups import claiming
-
-        claimed = claiming.claim(place)
-        (tmp_path / "mount" / claimed.name / "cgroup.type").write_text("domain\n")
-        return claimed
-
-    monkeypatch.setattr("regrow._edge.cgroups.place.claim", claim_old)
-    assert find() == "the kernel is older than 5.14: it has no cgroup.kill"
+def test_an_old_kernel_has_no_kill(tmp_path):
+    (tmp_path / "cgroup.type").write_text("domain\n")
+    directory = os.open(tmp_path, os.O_RDONLY)
+    with pytest.raises(Exception, match=r"older than 5.14: it has no cgroup\.kill"):
+        place._look_at(directory, "/somewhere")
+    os.close(directory)
 
 
 # -- real groups -------------------------------------------------------------------------------------------------------

@@ -123,6 +123,8 @@ class Leaves:
         """Nobody gets one any more."""
         self._has_given_up = True
         self.trouble = why
+        self._over += self._spare
+        self._spare.clear()
         waiting, self._waiting = self._waiting, []
         for call in waiting:
             call(None)
@@ -187,8 +189,9 @@ class Leaves:
         self._is_busy = False
         if self._is_closed:
             return
-        self._spare += tended.made
-        self._serve(tended.error)
+        (self._over if self._has_given_up else self._spare).extend(tended.made)
+        if not self._has_given_up:
+            self._serve(tended.error)
         self._try_again(list(tended.left))
         if self._waiting or len(self._over) >= _MANY:
             self._tend()

@@ -59,6 +59,9 @@
 #ifndef DELAY_BEFORE_EXEC_MS
 #define DELAY_BEFORE_EXEC_MS 0 /* tests widen the window between fork and exec */
 #endif
+#ifndef SLOW_INIT
+#define SLOW_INIT 0 /* the same, until an init has asked for a signal at its shim's death */
+#endif
 #ifndef NO_CLONE3 /* tests see to it that we can do without what older kernels do not have */
 #define NO_CLONE3 0
 #endif
@@ -881,6 +884,7 @@ __attribute__((noreturn)) static void be_init(void) {
     close_fd(task.leash[1]);
     close_fd(task.cgroup);
     tidy();
+    if (SLOW_INIT) nap(300);
     CALL5(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     CALL5(prctl, PR_SET_NAME, "regrow-init", 0, 0, 0);
     for (;;) {

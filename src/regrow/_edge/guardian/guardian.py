@@ -52,7 +52,12 @@ AT_ONCE, ATOMIC, EVENTS_SIZE, BUFFER, MOST_FDS = 2048, 8 * RECORD.size, 1 << 20,
 FIRST_PAUSE, LAST_PAUSE, SLOW_PAUSE, PATIENCE, NEST_STUCK = 0.001, 0.05, 1.0, 0.5, 5.0  # seconds
 INIT_BLOWS, MOST_STRAYS = 12, 255
 CLONE_NEWUSER, CLONE_NEWPID = 0x10000000, 0x20000000
-DELAY_BEFORE_EXEC = 0.0  # tests widen the window between fork and exec
+DELAY_BEFORE_EXEC = 0.0
+"""Tests widen the window between fork and exec."""
+
+SLOW_INIT = False
+"""The same, until an init has asked for a signal at its shim's death."""
+
 NO_PIDFD = False
 NO_CHILDREN_FILE = False
 """Tests see to it that we can do without what older kernels do not have."""
@@ -616,9 +621,10 @@ class Shim(Guardian):
         pid = os.fork()
         if pid == 0:
             try:
+                close_from(3, but=(self.signals, leash))
+                time.sleep(0.3 * SLOW_INIT)
                 prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
                 prctl(PR_SET_NAME, b"regrow-init")
-                close_from(3, but=(self.signals, leash))
                 Init(self.signals, leash).run()
             finally:
                 os._exit(0)  # the kernel kills the others

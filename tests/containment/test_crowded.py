@@ -1,0 +1,28 @@
+"""Process ids that are soon another's: no signal ever reaches somebody else."""
+
+# ruff: noqa: E402  a type checker for another system must not read further than the assertion
+from __future__ import annotations
+
+import sys
+
+assert sys.platform == "linux"
+
+import pytest
+from tests.containment.harness import FACTOR, command, result_of
+from tests.edge.forms import FORMS
+from tests.guardian.compiling import ensure_compiled
+from tests.guardian.test_crowded import UNSHARE, has_own_limit
+
+OPERATIONS = 25 * FACTOR
+
+
+@pytest.mark.timeout(120 * FACTOR)
+@pytest.mark.parametrize("form", FORMS)
+def test_nobody_else_is_hit_when_process_ids_are_rare(form):
+    if form == "compiled" and ensure_compiled() is None:
+        pytest.skip("THE COMPILED GUARDIAN IS NOT TESTED: there is none here")
+    if not has_own_limit():
+        pytest.skip("NOT TESTED: no private pid namespace with a limit of its own is to be had here")
+    result = result_of([*UNSHARE, *command("warden", *command("crowded", form, OPERATIONS))])
+    assert result["hit"] == []
+    assert result["numbers of both"] > 10, "hardly a number was used twice, so this shows nothing"
