@@ -51,14 +51,12 @@ def measure(options: argparse.Namespace) -> Results:
     if options.load:
         return Results.load(options.load)
     with open_workshop() as shop:
-        return main(plan(options), shop)
+        return main(plan(options), shop, lambda results: results.save(options.save) if options.save else None)
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure and report."""
     results = measure(options)
-    if options.save:
-        results.save(options.save)
     text = report.write(results)
     print(text)
     is_whole = not (options.quick or options.only)

@@ -58,8 +58,8 @@ class Turn:
         return self.workload.__name__, self.size
 
 
-def run(shop: Workshop, plan: Plan, tell: Callable[[str], None]) -> Results:
-    """Carry out *plan*."""
+def run(shop: Workshop, plan: Plan, tell: Callable[[str], None], keep: Callable[[Results], None]) -> Results:
+    """Carry out *plan*; *keep* is given what is known after each round."""
     results = Results(conditions=conditions(plan))
     present = _present(shop, plan, results)
     strangers = machine.Strangers()
@@ -69,7 +69,8 @@ def run(shop: Workshop, plan: Plan, tell: Callable[[str], None]) -> Results:
         for done, turn in enumerate(turns):
             tell(f"round {number + 1} of {plan.rounds}, {done + 1} of {len(turns)}: {turn.name}")
             _take(shop, turn, plan.effort, number, results)
-    results.conditions["CPU that others used meanwhile"] = f"{strangers.share():.0%} of the machine"
+        results.conditions["CPU that others used meanwhile"] = f"{strangers.share():.0%} of the machine"
+        keep(results)
     return results
 
 
@@ -131,7 +132,7 @@ def conditions(plan: Plan) -> dict[str, str]:
     }
 
 
-def main(plan: Plan, shop: Workshop) -> Results:
+def main(plan: Plan, shop: Workshop, keep: Callable[[Results], None]) -> Results:
     """The whole of it, told on standard error."""
     machine.prepare()
-    return run(shop, plan, lambda line: print(line, file=sys.stderr, flush=True))
+    return run(shop, plan, lambda line: print(line, file=sys.stderr, flush=True), keep)

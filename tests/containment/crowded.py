@@ -92,6 +92,8 @@ async def bother(supervisor: SupervisorHandle, name: str, operations: int) -> No
 
 def crowd(form: str, operations: int) -> None:
     Path("/proc/sys/kernel/pid_max").write_text(str(FEW))
+    with suppress(OSError):  # numbers below 300 are used once only: skip them, where that can be
+        Path("/proc/sys/kernel/ns_last_pid").write_text("300")
     ours, theirs = Pipe()
     strangers = os.fork()
     if strangers == 0:

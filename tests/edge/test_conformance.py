@@ -67,6 +67,8 @@ async def test_a_local_launcher_keeps_its_promise(check, tuning):
         children.prints(["one", "two"], "stderr", 4),
         children.floods(100_000, "stdout", 5),
         children.reads_stdin(),
+        children.works(0.01),
+        children.describes_itself(["session", "terminal", "descriptors"]),
         children.holds_output(),
         children.crashes_sometimes(0.5, 0.01, 6, 7),
         children.prints_environment(["REGROW_PATH", "NOT_THERE"]),

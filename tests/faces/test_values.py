@@ -7,7 +7,18 @@ import pickle
 
 import pytest
 
-from regrow import Backoff, ChildSpec, DynamicSpec, Exit, OutputPolicy, Reason, Stop, SupervisorSpec, exceptions
+from regrow import (
+    Backoff,
+    ChildSpec,
+    DynamicSpec,
+    Exit,
+    ListenSocket,
+    OutputPolicy,
+    Reason,
+    Stop,
+    SupervisorSpec,
+    exceptions,
+)
 from regrow._specs.check import Problem
 from regrow.readiness import Completes, TcpPort
 from regrow.stopping import CloseStdin, Run, Signal
@@ -21,6 +32,11 @@ CHILD = ChildSpec(
     stop=Stop(steps=[Signal("INT"), CloseStdin(wait=1), Run(["y"])]),
     backoff=Backoff(give_up_after=3),
     output=OutputPolicy(to="file", file="log"),
+    rlimits={"NOFILE": 10, "CORE": (0, None)},
+    affinity=[0, 1],
+    extra_groups=["adm", 4],
+    sockets=[ListenSocket("127.0.0.1:80", name="web"), "/run/a.sock"],
+    fds={9: 0},
 )
 TREE = SupervisorSpec(name="t", children=[CHILD, DynamicSpec(name="d", template=ChildSpec(name="b", command=["x"]))])
 EXIT = Exit(Reason.CRASHED, code=3, tail=("last words",))
@@ -32,6 +48,8 @@ ERRORS = [
     exceptions.SupervisorEndedError("a", "start"),
     exceptions.SpawnFailedError("a", "no", program="x", errno=2),
     exceptions.StartFailedError("a", EXIT, program="x"),
+    exceptions.StateDirInUseError("/state", "by process 7", 7, "2026-11-20 15:00"),
+    exceptions.SurvivorsLeftError("/state", {7: "out of reach"}, {"/sys/fs/cgroup/a": "busy"}),
     exceptions.TerminateFailedError("a", 1, 5.0, "out of reach: process 2 of user 0"),
     exceptions.PlatformNotSupportedError("pausing", "win32"),
     exceptions.OperationTimeoutError("start", 3.0),

@@ -41,7 +41,7 @@ class ChildStatus:
     name: str
     state: State
     pid: int | None = None
-    """Of the process that lives now."""
+    """Of the process that lives now; while it is stuck, of the one that it was."""
 
     incarnation: int = 0
     """The newest one; 0: it has never been started."""

@@ -1,0 +1,167 @@
+"""Restart children as fast as it goes, and look what that leaves behind: descriptors, threads, tasks, memory, zombies.
+
+    python -m tests.containment.soaking GUARDIAN RESTARTS SECONDS
+
+Ends after so many restarts, or so many seconds. Prints one line of JSON: what there was when a fifth of that was over,
+and what there was in the end; and each zombie that somebody who had time for it did not reap.
+"""
+
+# ruff: noqa: E402  a type checker for another system must not read further than the assertion
+from __future__ import annotations
+
+import sys
+
+assert sys.platform == "linux"
+
+import gc
+import json
+import os
+import threading
+import time
+from contextlib import suppress
+from multiprocessing.connection import Connection, Pipe
+
+import attrs
+import psutil
+import trio
+from tests.containment.warden import children, descendants, named
+from tests.guardian.hostile import Identity, facts
+
+from regrow import ChildSpec, SupervisorHandle, SupervisorSpec, open_supervisor
+from regrow._edge.local import LocalLauncher
+from regrow._edge.tuning import Tuning
+
+LOOPS = 8
+WARM_UP = 5  # a fifth of the restarts
+OVERDUE = 0.05  # seconds
+NAPS = 3  # how often whoever is to reap a zombie has gone to sleep meanwhile, so that he had time for it
+
+
+# -- who watches -------------------------------------------------------------------------------------------------------
+
+
+def watch(supervisor: int, news: Connection) -> None:
+    """Look for zombies until told to stop; then tell of those that were left lying, and how long the others were."""
+    seen: dict[Identity, tuple[float, int, int]] = {}
+    left: set[tuple[Identity, str]] = set()
+    longest = 0.0
+    while not news.poll(0.005):
+        now = time.monotonic()
+        zombies = dict(find_zombies(supervisor))
+        seen = {who: seen.get(who, (now, parent, naps(parent))) for who, parent in zombies.items()}
+        for who, (since, parent, slept) in seen.items():
+            longest = max(longest, now - since)
+            if now - since > OVERDUE and naps(parent) >= slept + NAPS:
+                left.add((who, f"left lying by {parent}"))
+    news.send((sorted(left), longest))
+
+
+def find_zombies(supervisor: int) -> list[tuple[Identity, int]]:
+    """Who is dead and not reaped, and whose child he is."""
+    found: list[tuple[Identity, int]] = []
+    for pid in descendants(supervisor):
+        with suppress(OSError):
+            state, parent, *rest = facts(pid)
+            if state == "Z":
+                found.append(((pid, int(rest[17])), int(parent)))
+    return found
+
+
+def naps(pid: int) -> int:
+    """How often a process has gone to sleep of its own will."""
+    with suppress(OSError), open(f"/proc/{pid}/status") as status:
+        for line in status:
+            if line.startswith("voluntary_ctxt_switches"):
+                return int(line.split()[1])
+    return 0
+
+
+# -- who is watched ----------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Belongings:
+    """What a supervisor and its nest have, at one moment. Memory in KiB."""
+
+    fds: int
+    threads: int
+    tasks: int
+    memory: int
+    nest_fds: int
+    nest_memory: int
+    nest_children: int
+
+    @classmethod
+    def now(cls) -> Belongings:
+        """The processes of the tree must all be asleep."""
+        gc.collect()
+        ours = psutil.Process()
+        nests = [psutil.Process(pid) for pid in named("regrow-nest", children(os.getpid()))]
+        return cls(
+            fds=ours.num_fds(),
+            threads=threading.active_count(),
+            tasks=trio.lowlevel.current_statistics().tasks_living,
+            memory=ours.memory_full_info().uss >> 10,
+            nest_fds=sum(nest.num_fds() for nest in nests),
+            nest_memory=sum(nest.memory_full_info().uss for nest in nests) >> 10,
+            nest_children=sum(len(children(nest.pid)) for nest in nests),
+        )
+
+
+async def soak(guardian: str, restarts: int, seconds: float) -> dict[str, object]:
+    loops = [f"loop{number}" for number in range(LOOPS)]
+    specs = [
+        ChildSpec(name=name, command=["/bin/true"], autostart=False, backoff=None, output="discard") for name in loops
+    ]
+    specs.append(ChildSpec(name="stays", command=["/bin/sleep", "36000"]))
+    spec = SupervisorSpec(name="app", children=specs, max_restarts=1_000_000, window=0.1)
+    launcher = LocalLauncher(tuning=Tuning(guardian=guardian))
+    began = time.monotonic()
+    async with open_supervisor(spec, launcher=launcher, sinks=[], journal_size=100) as supervisor:
+        await run(supervisor, loops, restarts // WARM_UP, seconds / WARM_UP)
+        before = Belongings.now()
+        await run(supervisor, loops, restarts, seconds)
+        after = Belongings.now()
+        done = supervisor.statistics().restarts
+    return {
+        "restarts": done,
+        "seconds": round(time.monotonic() - began, 1),
+        "before": attrs.asdict(before),
+        "after": attrs.asdict(after),
+    }
+
+
+async def run(supervisor: SupervisorHandle, loops: list[str], restarts: int, seconds: float) -> None:
+    """Until there have been so many restarts in all, or for so many seconds; then there is peace."""
+    with trio.move_on_after(seconds):
+        async with trio.open_nursery() as nursery:
+            for name in loops:
+                nursery.start_soon(supervisor[name].start)
+        async for _ in supervisor.events():
+            if supervisor.statistics().restarts >= restarts:
+                break
+    with trio.CancelScope(shield=True):
+        for name in loops:
+            await supervisor[name].stop()
+
+
+def main(guardian: str, restarts: int, seconds: float) -> None:
+    ours, theirs = Pipe()
+    watcher = os.fork()
+    if watcher == 0:
+        ours.close()
+        try:
+            watch(os.getppid(), theirs)
+        finally:
+            os._exit(0)
+    theirs.close()
+    result = trio.run(soak, guardian, restarts, seconds)
+    ours.send("stop")
+    left, longest = ours.recv()
+    os.waitpid(watcher, 0)
+    zombies = {"zombies left lying": left, "longest zombie (ms)": round(longest * 1000, 1)}
+    print(json.dumps({"guardian": guardian, **result, **zombies}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
