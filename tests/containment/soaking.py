@@ -33,27 +33,44 @@ from regrow._edge.tuning import Tuning
 
 LOOPS = 8
 WARM_UP = 5  # a fifth of the restarts
-OVERDUE = 0.05  # seconds
-NAPS = 3  # how often whoever is to reap a zombie has gone to sleep meanwhile, so that he had time for it
+OVERDUE = 0.05  # seconds for which somebody sleeps beside a body
+BUSY = 0.5  # seconds that somebody works, and does not come to it
 
 
 # -- who watches -------------------------------------------------------------------------------------------------------
 
 
+@attrs.define
+class Body:
+    """A zombie, and whoever is to reap it: not in time on a busy machine, but as soon as he runs at all."""
+
+    who: Identity
+    reaper: int
+    seen_at: float
+    worked: float  # that the reaper had worked by then, in seconds
+    naps: int = 0
+    asleep_since: float = 0.0
+
+    def is_left_lying(self, now: float) -> bool:
+        """Whether the reaper has slept all the time, or has worked, and not reaped it."""
+        state, worked, naps = activity(self.reaper)
+        if state != "S" or naps != self.naps:
+            self.naps, self.asleep_since = naps, now
+        return now - self.asleep_since > OVERDUE or worked - self.worked > BUSY
+
+
 def watch(supervisor: int, news: Connection) -> None:
-    """Look for zombies until told to stop; then tell of those that were left lying, and how long the others were."""
-    seen: dict[Identity, tuple[float, int, int]] = {}
-    left: set[tuple[Identity, str]] = set()
+    """Look for zombies until told to stop; then tell of those that were left lying, and how long any was seen."""
+    bodies: dict[Identity, Body] = {}
+    left: set[str] = set()
     longest = 0.0
     while not news.poll(0.005):
         now = time.monotonic()
-        zombies = dict(find_zombies(supervisor))
-        seen = {who: seen.get(who, (now, parent, naps(parent))) for who, parent in zombies.items()}
-        for who, (since, parent, slept) in seen.items():
-            longest = max(longest, now - since)
-            if now - since > OVERDUE and naps(parent) >= slept + NAPS:
-                left.add((who, f"left lying by {parent}"))
-    news.send((sorted(left), longest))
+        found = [Body(who, reaper, now, activity(reaper)[1]) for who, reaper in find_zombies(supervisor)]
+        bodies = {body.who: bodies.get(body.who, body) for body in found}
+        longest = max([longest, *(now - body.seen_at for body in bodies.values())])
+        left |= {f"{body.who}, child of {body.reaper}" for body in bodies.values() if body.is_left_lying(now)}
+    news.send((sorted(left)[:20], longest))
 
 
 def find_zombies(supervisor: int) -> list[tuple[Identity, int]]:
@@ -67,13 +84,12 @@ def find_zombies(supervisor: int) -> list[tuple[Identity, int]]:
     return found
 
 
-def naps(pid: int) -> int:
-    """How often a process has gone to sleep of its own will."""
-    with suppress(OSError), open(f"/proc/{pid}/status") as status:
-        for line in status:
-            if line.startswith("voluntary_ctxt_switches"):
-                return int(line.split()[1])
-    return 0
+def activity(pid: int) -> tuple[str, float, int]:
+    """Its state, the seconds that it has worked, and how often it was given a processor."""
+    with suppress(OSError), open(f"/proc/{pid}/schedstat") as file:
+        worked, _, turns = map(int, file.read().split())
+        return facts(pid)[0], worked / 1e9, turns
+    return "", 0.0, 0
 
 
 # -- who is watched ----------------------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ assert sys.platform == "linux"
 import pytest
 from tests.containment.harness import FACTOR, command, result_of
 from tests.edge.forms import FORMS
-from tests.guardian.compiling import ensure_compiled
 from tests.guardian.test_crowded import UNSHARE, has_own_limit
 
 OPERATIONS = {"compiled": 25, "python": 15, "guardian_no_epoll_no_pidfd": 15}
@@ -18,9 +17,9 @@ OPERATIONS = {"compiled": 25, "python": 15, "guardian_no_epoll_no_pidfd": 15}
 
 @pytest.mark.timeout(120 * FACTOR)
 @pytest.mark.parametrize("form", FORMS)
-def test_nobody_else_is_hit_when_process_ids_are_rare(form):
-    if form == "compiled" and ensure_compiled() is None:
-        pytest.skip("THE COMPILED GUARDIAN IS NOT TESTED: there is none here")
+def test_nobody_else_is_hit_when_process_ids_are_rare(form, request):
+    if form == "compiled":
+        request.getfixturevalue("compiled")
     if not has_own_limit():
         pytest.skip("NOT TESTED: no private pid namespace with a limit of its own is to be had here")
     result = result_of([*UNSHARE, *command("warden", *command("crowded", form, OPERATIONS.get(form, 40) * FACTOR))])

@@ -19,6 +19,7 @@ import psutil
 import pytest
 from tests.edge.recorder import PATIENCE, SLEEPS, is_alive, until
 
+from regrow._edge.cgroups import group as cgroup
 from regrow._edge.survivors import ending, held
 from regrow._edge.survivors.book import Book
 from regrow._edge.survivors.folder import Folder
@@ -401,12 +402,11 @@ async def test_another_group_of_that_name_is_left_alone(state, group):
 
 
 async def test_a_group_that_cannot_be_ended_is_named(state, group, monkeypatch):
-    monkeypatch.setattr(ending, "BOUND", 0.2)
+    monkeypatch.setattr(ending, "BOUND", 0.1)
     pid = inside(group)
-    real = Path.write_text
-    monkeypatch.setattr(Path, "write_text", lambda path, text: None if path.name == "cgroup.kill" else real(path, text))
+    monkeypatch.setattr(cgroup, "kill", lambda directory: None)
     forge(state, entry_of(os.getpid(), start=1, leaf=Leaf(path=str(group), inode=group.stat().st_ino)))
-    with pytest.raises(SurvivorsLeftError, match=f"control group {group}: what is in it is still there after the kill"):
+    with pytest.raises(SurvivorsLeftError, match=f"control group {group}: something in it is still there after the kill"):
         await end(state)
     monkeypatch.undo()
     assert await end(state) == [pid]

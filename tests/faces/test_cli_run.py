@@ -72,7 +72,7 @@ def test_one_signal_stops_in_reverse_order_and_leaves_nothing(tmp_path, number):
     stopped = command.stderr.with_text(" stopped (SIGTERM)")
     assert [line.split()[1] for line in stopped] == ["c", "b", "a"]
     assert len(pids(command.stderr)) == 3
-    assert not any(psutil.pid_exists(pid) for pid in pids(command.stderr))
+    # That none of them is left is seen to for every test; by more than a number, which may be another's by now.
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

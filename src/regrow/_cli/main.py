@@ -50,6 +50,16 @@ exit codes:
 """
 
 
+_DOCTOR = """\
+Nothing is believed that can be tried: guardians are executed, a control group is made and removed, and a process is
+given a pid namespace and given up. Nothing is left behind.
+
+exit codes:
+  0      nothing survives the supervisor here
+  1      there are only process groups here: what leaves them, and all of it if the supervisor is killed, survives
+"""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line asks for; the exit code says how it ended."""
     arguments = _parser().parse_args(argv)
@@ -73,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_run(_command(commands, "run", "run a tree until it ends, or until Ctrl-C", _RUN))
     _add_check(_command(commands, "check", "say what is wrong with a tree, and start nothing", _CHECK))
+    _add_doctor(_command(commands, "doctor", "say what this machine gives, and what is missing", _DOCTOR))
     version = commands.add_parser("version", help="show the version")
     version.set_defaults(work=_version)
     return parser
@@ -83,11 +94,15 @@ def _command(commands: Any, name: str, summary: str, epilog: str) -> argparse.Ar
     parser: argparse.ArgumentParser = commands.add_parser(
         name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", epilog=epilog, formatter_class=raw
     )
-    parser.add_argument("target", metavar="TARGET", help="FILE.py, FILE.py:ATTRIBUTE or MODULE:ATTRIBUTE")
     return parser
 
 
+def _add_target(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="TARGET", help="FILE.py, FILE.py:ATTRIBUTE or MODULE:ATTRIBUTE")
+
+
 def _add_run(parser: argparse.ArgumentParser) -> None:
+    _add_target(parser)
     parser.add_argument(
         "--guard",
         action=argparse.BooleanOptionalAction,
@@ -100,7 +115,13 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
+    _add_target(parser)
     parser.set_defaults(work=_check)
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="the same for programs")
+    parser.set_defaults(work=_doctor)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -139,6 +160,12 @@ def _check(arguments: argparse.Namespace) -> int:
     from regrow._cli.check import check
 
     return check(arguments.target)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from regrow._cli.doctor import doctor
+
+    return doctor(as_json=arguments.json)
 
 
 def _version(arguments: argparse.Namespace | None = None) -> int:

@@ -193,14 +193,15 @@ class Process:
         is_dead = self._is_dead or self._hold.is_dead()  # dead, but perhaps nobody has noticed
         if self._is_stuck:
             self.kill()
-        elif is_dead:
-            self._hold.kill()  # its strays, which may have time left
         elif is_sooner:
             if self._ladder is not None:
                 self._ladder.give_way()
-            self._was_asked = True
-            self._ladder = ladder
-            ladder.descend()
+            if is_dead:
+                self._hold.kill()  # its strays, which may have time left
+            else:
+                self._was_asked = True
+                self._ladder = ladder
+                ladder.descend()
 
     def _errand_over(self, when_over: Callable[[Errand], None], errand: Errand) -> None:
         self._errands = tuple(other for other in self._errands if other is not errand)

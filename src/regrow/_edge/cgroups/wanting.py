@@ -38,6 +38,6 @@ def are_for_all(status: str = "/proc/self/status") -> bool:
 
 def _facts(status: str) -> dict[str, str]:
     with suppress(OSError):
-        lines = Path(status).read_text(encoding="ascii", errors="replace").splitlines()
+        lines = Path(status).read_text(encoding="utf-8", errors="replace").splitlines()
         return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
     return {}
