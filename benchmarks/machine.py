@@ -59,14 +59,17 @@ def _parent(pid: int) -> int:
 
 
 def cpu_time(processes: Iterable[int]) -> float:
-    """Seconds that these have computed, all threads counted, as the scheduler knows it: not in ticks."""
-    spent = 0
+    """Seconds that these have computed, all threads counted, those that have ended too, to the nanosecond."""
+    spent = 0.0
     for pid in processes:
-        with suppress(*_GONE):
-            for thread in os.listdir(f"/proc/{pid}/task"):
-                with suppress(*_GONE):
-                    spent += int(Path(f"/proc/{pid}/task/{thread}/schedstat").read_text().split()[0])
-    return spent / 1e9
+        with suppress(OSError):  # it has ended
+            spent += time.clock_gettime(_cpu_clock(pid))
+    return spent
+
+
+def _cpu_clock(pid: int) -> int:
+    """The number of the clock of another process, as `clock_getcpuclockid` gives it."""
+    return (~pid << 3) | 2
 
 
 def memory(pid: int, kind: str = "Pss") -> int:

@@ -69,7 +69,7 @@ def _of_guardians() -> float:
     for thread in Path("/proc/self/task").iterdir():
         with suppress(FileNotFoundError):
             for pid in (thread / "children").read_text().split():
-                spent += int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+                spent += time.clock_gettime((~int(pid) << 3) | 2)  # the clock of that process
                 reaped = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[13:15]
                 spent += sum(map(int, reaped)) / os.sysconf("SC_CLK_TCK")
     return spent

@@ -3,7 +3,7 @@
 from functools import partial
 
 import pytest
-from tests.edge.recorder import Lab
+from tests.edge.recorder import Lab, until
 from tests.windows.fake import FakeWindows
 
 from regrow._edge.opened import opened
@@ -28,4 +28,4 @@ async def lab(windows):
         async with open_with(windows) as launcher:
             yield Lab(launcher)
         assert windows.left() == {}
-        assert windows.alive == []
+        await until(lambda: not windows.alive)  # who was left in a job that was given back

@@ -113,8 +113,12 @@ class FakeWindows:
 
     async def _serve(self, ended):
         with ended:
-            async with trio.open_nursery() as self._nursery:
-                await trio.sleep_forever()
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    self._nursery = None
 
     # -- handles -------------------------------------------------------------------------------------------------------
 
@@ -140,7 +144,8 @@ class FakeWindows:
 
     def _call(self, name):
         self.calls.append(name)
-        if self.fail_at == len(self.calls) - 1:
+        # To give a handle back never fails; we may be killed there, as anywhere.
+        if self.fail_at == len(self.calls) - 1 and not (name == "close" and isinstance(self.fails_with, OSError)):
             raise self.fails_with
 
     # -- jobs ----------------------------------------------------------------------------------------------------------

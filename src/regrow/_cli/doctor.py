@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator
 
 import attrs
 
 from regrow._edge.machine.facts import Layer, Limit, Machine
 from regrow._edge.machine.looking import look_at_machine
+
+_WIDEST = 120
 
 
 def doctor(*, as_json: bool = False) -> int:
@@ -50,8 +53,8 @@ def lines(machine: Machine) -> Iterator[str]:
 
 def _of_layer(layer: Layer, width: int) -> Iterator[str]:
     yield f"  {'yes' if layer.is_there else 'NO ':<3}  {layer.name:<{width}}  {layer.promise}"
-    if layer.detail:
-        yield f"{'':<{width + 9}}({layer.detail})"
+    indent = " " * (width + 9)
+    yield from textwrap.wrap(layer.detail, _WIDEST, initial_indent=indent, subsequent_indent=indent)
 
 
 def _of_limits(limits: tuple[Limit, ...]) -> Iterator[str]:

@@ -16,8 +16,11 @@ from regrow.exceptions import PlatformNotSupportedError
 
 if sys.platform != "win32":
     from regrow._edge.abilities import missing
+    from regrow._edge.cgroups.planting import are_usual
+    from regrow._edge.guarded import level
     from regrow._edge.hatching import guardians
     from regrow._edge.opened import opened
+    from regrow._edge.setup import PLAIN
     from regrow._edge.tools import Tools
 
 
@@ -30,7 +33,9 @@ class LocalLauncher:
     @property
     def containment(self) -> str:
         """The layer that keeps the tree of a child in one place here, if nothing goes wrong when it is opened."""
-        return "guardian" if sys.platform != "win32" and guardians(self.tuning) else "group"
+        if sys.platform != "win32" and guardians(self.tuning):
+            return level(PLAIN, has_leaf=are_usual(self.tuning))
+        return "group"
 
     def check(self, spec: ChildSpec) -> Iterable[str]:
         """What of *spec* this machine cannot do."""

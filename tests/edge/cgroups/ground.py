@@ -21,12 +21,12 @@ from regrow._edge.cgroups.place import Place, find_cgroup
 PATIENCE = 10.0
 NOBODY = 65534
 
-PREAMBLE = """
+PREAMBLE = f"""
 import os, sys
 from regrow._edge.cgroups.place import find_cgroup
-def drop(user={user}):
+def drop(user={NOBODY}):
     os.setgroups([]); os.setresgid(user, user, user); os.setresuid(user, user, user)
-""".format(user=NOBODY)
+"""
 """Lines for a program that needs them: who becomes somebody else has imported before."""
 
 

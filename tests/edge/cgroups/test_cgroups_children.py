@@ -10,6 +10,7 @@ assert sys.platform == "linux"
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -42,7 +43,15 @@ def tuning(request, own) -> Tuning:
 @pytest.fixture
 def branch(lab) -> Path:
     """The group of the launcher."""
-    return Path(lab.opened._tools._nests.leaves.branch.path)
+    return branch_of(lab.opened)
+
+
+def branch_of(opened: Any) -> Path:
+    return Path(opened._tools._nests.leaves.branch.path)
+
+
+def is_there(group: Path) -> bool:
+    return group.exists()
 
 
 def leaf_of(branch, life) -> Path:
@@ -51,7 +60,7 @@ def leaf_of(branch, life) -> Path:
 
 def leaves(branch) -> list[Path]:
     """Those in which somebody is."""
-    return [path for path in branch.iterdir() if path.is_dir() and "populated 1" in (path / "cgroup.events").read_text()]
+    return [path.parent for path in branch.glob("*/cgroup.events") if "populated 1" in path.read_text()]
 
 
 def above(pid) -> list[int]:
@@ -124,24 +133,24 @@ async def test_what_is_left_when_the_launcher_ends_is_ended(tuning):
     async with LocalLauncher(tuning=tuning).open() as opened:
         lab = Lab(opened)
         life, stray = await daemon(lab)
-        branch = Path(opened._tools._nests.leaves.branch.path)
+        branch = branch_of(opened)
     assert life.exited.killed
     assert not is_alive(stray)
-    assert not branch.exists()
+    assert not is_there(branch)
 
 
 async def test_strays_that_are_kept_keep_their_group(tuning):
     async with LocalLauncher(tuning=tuning).open() as opened:
         lab = Lab(opened)
-        branch = Path(opened._tools._nests.leaves.branch.path)
+        branch = branch_of(opened)
         life = await lab.launch(sh("setsid sleep 1000 > /dev/null 2>&1 & echo up"), strays="keep")
         await life.wait_exited()
         (leaf,) = leaves(branch)
-        (await lab.launch(["/bin/true"])).controls
+        await (await lab.launch(["/bin/true"])).wait_exited()
         assert leaves(branch) == [leaf]
         (kept,) = members(leaf)
     assert not is_alive(kept)
-    assert not branch.exists()
+    assert not is_there(branch)
 
 
 # -- held still --------------------------------------------------------------------------------------------------------

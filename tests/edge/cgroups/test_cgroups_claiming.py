@@ -93,7 +93,9 @@ def test_a_fork_of_the_owner_owns_it_too(ground):
     assert sweep(str(ground.path), soon()).removed == (str(ground.path / claimed.name),)
 
 
-@pytest.mark.parametrize("name", ["regrow", "regrow-1", "regrow-x-01234567", "regrow-1-0123456", "regrow-test-01234567"])
+@pytest.mark.parametrize(
+    "name", ["regrow", "regrow-1", "regrow-x-01234567", "regrow-1-0123456", "regrow-test-01234567"]
+)
 def test_what_has_another_name_is_left_alone(ground, name):
     ground.make(name)
     sweep(str(ground.path), soon())

@@ -40,7 +40,7 @@ def test_this_machine_has_a_place_or_says_why_not(own):
 
 
 def test_no_proc_no_groups(tmp_path):
-    assert "cannot be seen" in find_cgroup(str(tmp_path), {})
+    assert "cannot be seen" in str(find_cgroup(str(tmp_path), {}))
 
 
 def test_nothing_is_mounted(fake, tmp_path):
@@ -72,7 +72,7 @@ def test_what_is_mounted_is_something_else(fake, tmp_path):
 def test_a_directory_that_looks_like_a_group_is_none(fake, tmp_path):
     find = fake()
     (tmp_path / "mount" / "cgroup.procs").touch()
-    assert "cannot be read: No such file or directory" in find()
+    assert "cannot be read: No such file or directory" in str(find())
     assert [path.name for path in (tmp_path / "mount").iterdir()] == ["cgroup.procs"]
 
 

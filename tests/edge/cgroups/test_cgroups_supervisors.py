@@ -20,7 +20,7 @@ from tests.edge.cgroups.ground import NOBODY, PATIENCE, enter, members
 from tests.edge.recorder import is_alive
 from tests.guardian.compiling import ensure_compiled
 
-SUPERVISOR = """
+SUPERVISOR = f"""
 import os, signal, sys, threading
 import trio
 from regrow._edge.local import LocalLauncher
@@ -29,7 +29,7 @@ from regrow._specs.child import ChildSpec
 from regrow._specs.protocol import Key
 from regrow._specs.stop import Stop
 
-def drop(user={user}):
+def drop(user={NOBODY}):
     "".encode("ascii")  # what is imported later may be out of reach of others than root
     os.setgroups([]); os.setresgid(user, user, user); os.setresuid(user, user, user)
 
@@ -49,7 +49,7 @@ def main(do, **tuning):
         async with LocalLauncher(tuning=Tuning(**tuning)).open() as opened:
             await do(Lives(opened))
     trio.run(run)
-""".format(user=NOBODY)
+"""
 """Lines that a program of a test begins with."""
 
 LAYERS = """
@@ -98,7 +98,7 @@ def become(as_root):
     """A program that becomes whomever it is told to, whoever runs it."""
     with tempfile.TemporaryDirectory(prefix="regrow-test") as directory:
         os.chmod(directory, 0o755)
-        become = shutil.copy(shutil.which("setpriv"), directory)
+        become = shutil.copy(shutil.which("setpriv") or pytest.skip("there is no setpriv"), directory)
         os.chmod(become, 0o4755)
         if subprocess.run([become, "--reuid", "0", "true"], user=NOBODY, group=NOBODY, extra_groups=[]).returncode:
             pytest.skip("nobody can become root here")
@@ -239,3 +239,22 @@ def test_in_order_it_leaves_nothing(ground, guardian):
         process.send_signal(signal.SIGINT)
         process.wait(PATIENCE)
     assert ground.inside() == []
+
+
+# -- what is said of it beforehand -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tuning", "before", "expected"),
+    [
+        ("", "", "guardian"),
+        ("cgroup='always'", "", "guardian+cgroup"),
+        ("cgroup='none'", "drop()", "guardian"),
+        ("", "drop()", "guardian+cgroup"),
+        ("cgroup='always', guardian='none'", "", "group"),
+    ],
+)
+def test_a_launcher_says_what_it_is_going_to_use(ground, as_root, tuning, before, expected):
+    ground.give_to(NOBODY)
+    say = f"print(LocalLauncher(tuning=Tuning({tuning})).containment)"
+    assert ground.run(SUPERVISOR, before, say) == expected

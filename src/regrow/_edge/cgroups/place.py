@@ -78,7 +78,9 @@ def find_cgroup(
     return _first_fit(own, mounts, wanted, _try if is_tried else _look_at_rights)
 
 
-def _first_fit(own: str, mounts: list[Mount], wanted: str, examine: Callable[[str, str], frozenset[str]]) -> Place | str:
+def _first_fit(
+    own: str, mounts: list[Mount], wanted: str, examine: Callable[[str, str], frozenset[str]]
+) -> Place | str:
     whys = list[str]()
     for mount in mounts:
         source = directory_of(own, mount)

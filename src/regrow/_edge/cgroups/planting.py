@@ -12,7 +12,7 @@ import trio
 from regrow._edge.alarms import Alarms
 from regrow._edge.cgroups.branch import Branch, open_branch
 from regrow._edge.cgroups.leaves import Leaves
-from regrow._edge.cgroups.place import find_cgroup
+from regrow._edge.cgroups.place import Place, find_cgroup
 from regrow._edge.cgroups.wanting import are_for_all
 from regrow._edge.reactor import Reactor
 from regrow._edge.spawner import Spawner
@@ -28,8 +28,7 @@ if sys.platform == "linux":
         branch = await _Planting(spawner).wait()
         if isinstance(branch, str):
             return branch
-        is_for_all = tuning.cgroup == "always" or are_for_all()
-        return Leaves(branch, Emptying(reactor), spawner, alarms, is_for_all=is_for_all)
+        return Leaves(branch, Emptying(reactor), spawner, alarms, is_for_all=_are_for_all(tuning))
 
 else:
 
@@ -37,6 +36,15 @@ else:
         """Say why there are none."""
         await trio.lowlevel.checkpoint()
         return f"there are none on {sys.platform}"
+
+
+def are_usual(tuning: Tuning) -> bool:
+    """Whether a child that asks for nothing special is going to have one, for all that is known without trying."""
+    return _are_for_all(tuning) and isinstance(find_cgroup(is_tried=False), Place)
+
+
+def _are_for_all(tuning: Tuning) -> bool:
+    return tuning.cgroup == "always" or (tuning.cgroup == "auto" and are_for_all())
 
 
 class _Planting:

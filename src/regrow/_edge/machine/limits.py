@@ -50,13 +50,8 @@ def _number(path: str) -> int | None:
 
 def _pids_max() -> int | None:
     """The lowest of our own group and of those above it, as far as they are shown."""
-    found: list[int] = []
-    for directory in _own_groups():
-        while (value := Path(directory, "pids.max")).exists() or Path(directory, "cgroup.procs").exists():
-            if (number := _number(str(value))) is not None:
-                found.append(number)
-            directory = directory.parent
-    return min(found, default=None)
+    groups = [group for own in _own_groups() for group in (own, *own.parents) if (group / "cgroup.procs").exists()]
+    return min((number for group in groups if (number := _number(str(group / "pids.max"))) is not None), default=None)
 
 
 def _own_groups() -> Iterator[Path]:
