@@ -49,6 +49,9 @@ class Running(Protocol):
 
     pid: int
 
+    def load(self) -> None:
+        """Have it get ready to start them: read what it is to do."""
+
     def go(self) -> None:
         """Have it start all children."""
 
@@ -99,9 +102,13 @@ class Driver:
                 start_new_session=True,
             )
         self.pid = self._process.pid
-        if not self._hear(b"r", _BOOT):
-            self.kill()
-            raise ContestantError(f"it does not get ready:\n{(wanted.directory / 'log').read_text()}")
+        self._directory = wanted.directory
+        self._wait_ready()
+
+    def load(self) -> None:
+        """Have it read its orders."""
+        self._socket.sendall(b"l")
+        self._wait_ready()
 
     def go(self) -> None:
         """Have it start all children."""
@@ -120,6 +127,11 @@ class Driver:
         self._process.kill()
         self._process.wait()
         self._socket.close()
+
+    def _wait_ready(self) -> None:
+        if not self._hear(b"r", _BOOT):
+            self.kill()
+            raise ContestantError(f"it does not get ready:\n{(self._directory / 'log').read_text()}")
 
     def _hear(self, letter: bytes, within: float) -> bool:
         self._socket.settimeout(within)
@@ -171,6 +183,9 @@ class Daemon:
     def pid(self) -> int:
         """Its number; 0 before it is started."""
         return self._process.pid if self._process else 0
+
+    def load(self) -> None:
+        """It cannot be loaded without being started."""
 
     def go(self) -> None:
         """Start it."""

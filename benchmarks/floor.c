@@ -4,8 +4,8 @@
  *
  * HOW is `vfork` or `spawn` (posix_spawn). Each child has a session of its own and reads and writes /dev/null. Its end
  * is seen through a pidfd in one epoll and reaped by wait4; it is replaced at once. On the descriptor 0 it is told what
- * to do, and answers there, by single letters: it says `r` when it is ready, and starts COUNT children when it is told
- * `g`. Told `s`, or at the end of its input, it sends all of them SIGTERM, SIGKILL after a second, and says `d` when
+ * to do, and answers there, by single letters: it says `r` when it has begun, and again when it was told `l` and has
+ * got everything ready; it starts COUNT children when it is told `g`. Told `s`, or at the end of its input, it sends all of them SIGTERM, SIGKILL after a second, and says `d` when
  * all are reaped.
  */
 
@@ -100,9 +100,20 @@ static long now_ms(void) {
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static void say(char letter) {
+    if (write(control, &letter, 1) != 1)
+        fail("write");
+}
+
 static void obey(void) {
     char order;
-    if (read(control, &order, 1) == 1 && order == 'g') {
+    if (read(control, &order, 1) != 1)
+        order = 's';
+    if (order == 'l') {
+        say('r');
+        return;
+    }
+    if (order == 'g') {
         for (int number = 0; number < count; number++)
             launch(number);
         return;
@@ -152,8 +163,8 @@ int main(int arguments, char **argument) {
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
     keep_descriptors_to_ourselves();
     watch(control, CONTROL);
-    if (write(control, "r", 1) != 1)
-        fail("write");
+    say('r');
     serve();
-    return write(control, "d", 1) == 1 ? 0 : 2;
+    say('d');
+    return 0;
 }

@@ -15,6 +15,8 @@ main([Count | Command]) ->
     register(killer, open_port({spawn_executable, "/bin/sh"}, [])),
     io:setopts([binary]),
     io:put_chars("r"),
+    <<"l">> = io:get_chars("", 1),
+    io:put_chars("r"),
     <<"g">> = io:get_chars("", 1),
     {ok, Supervisor} = supervisor:start_link(?MODULE, Command),
     [{ok, _} = supervisor:start_child(Supervisor, []) || _ <- lists:seq(1, list_to_integer(Count))],

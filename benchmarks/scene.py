@@ -32,6 +32,7 @@ class Scene:
 
     def start(self) -> tuple[float, list[Record]]:
         """Have it start all children, and wait until they run: how many seconds that took, and who they are."""
+        self.running.load()
         began = time.monotonic()
         self.running.go()
         records = self.fifo.wait_for(self.wanted.count, START)
@@ -41,6 +42,7 @@ class Scene:
 
     def start_sleepers(self) -> list[int]:
         """The same for /bin/sleep, which tells nobody: not to be measured."""
+        self.running.load()
         self.running.go()
         until = time.monotonic() + START
         while time.monotonic() < until:

@@ -97,6 +97,7 @@ def _deaths(pids: list[int], effort: Effort, reborn: Callable[[], float | None])
 def storm(shop: Workshop, contestant: Contestant, size: int, effort: Effort) -> Figures:
     """Crash loops without a backoff: restarts per second."""
     with open_scene(shop, contestant, size, "c") as scene:
+        scene.running.load()
         scene.running.go()
         time.sleep(_SETTLE + 1.0)
         scene.fifo.read()
@@ -142,6 +143,7 @@ def deaf(shop: Workshop, contestant: Contestant, size: int, effort: Effort) -> F
 def orphans(shop: Workshop, contestant: Contestant, size: int, effort: Effort) -> Figures:
     """Who is left two seconds after the SIGKILL of the supervisor, of *size* children and as many grandchildren."""
     with open_scene(shop, contestant, size, "f") as scene:
+        scene.running.load()
         scene.running.go()
         if len(scene.fifo.wait_for(2 * size, _STOP)) < 2 * size:
             raise ContestantError("not all children and grandchildren run")

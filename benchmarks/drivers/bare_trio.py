@@ -32,6 +32,8 @@ async def end(process: trio.Process) -> None:
 async def main(control: Control) -> None:
     """Keep so many."""
     count, command = int(sys.argv[1]), sys.argv[2:]
+    control.wait(b"l")
+    control.say(b"r")
     control.wait(b"g")
     async with trio.open_nursery() as nursery:
         for _ in range(count):

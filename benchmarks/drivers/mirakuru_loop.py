@@ -18,6 +18,8 @@ GRACE = 1.0
 def main(control: Control) -> None:
     """Keep so many."""
     count, command = int(sys.argv[1]), sys.argv[2:]
+    control.say(b"r")
+    control.wait(b"l")
     executors = [SimpleExecutor(command, timeout=GRACE) for _ in range(count)]
     control.say(b"r")
     control.wait(b"g")

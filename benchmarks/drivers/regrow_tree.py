@@ -19,8 +19,11 @@ async def main(control: Control) -> None:
     """Keep so many."""
     level, count, command = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
     control.say(b"r")
+    control.wait(b"l")
+    spec = tree(count, command)
+    control.say(b"r")
     control.wait(b"g")
-    async with open_supervisor(tree(count, command), launcher=launcher(level), sinks=[]):
+    async with open_supervisor(spec, launcher=launcher(level), sinks=[]):
         await trio.lowlevel.wait_readable(control.fd)
         control.wait(b"s")
     control.say(b"d")

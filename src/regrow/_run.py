@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -21,6 +22,7 @@ from regrow._actors.tree import Tree
 from regrow._edge.local import LocalLauncher
 from regrow._sinks.log import LogSink
 from regrow._specs.check import Problem
+from regrow._specs.event import SurvivorEnded
 from regrow._specs.exit import Exit, Reason
 from regrow._specs.protocol import Launcher, Sink
 from regrow._specs.supervisor import AnySupervisorSpec, DynamicSpec, SupervisorSpec
@@ -41,6 +43,7 @@ async def open_supervisor(
     *,
     launcher: Launcher | None = None,
     sinks: Iterable[Sink] | None = None,
+    state_dir: str | os.PathLike[str] | None = None,
     journal_size: int = 10_000,
     random: Random | None = None,
 ) -> AsyncIterator[SupervisorHandle]:
@@ -53,6 +56,8 @@ async def open_supervisor(
         spec: the tree.
         launcher: what runs processes; the local machine by default.
         sinks: callables that are given every event; by default one that logs through structlog.
+        state_dir: a directory of this tree's own. While it is open, a second one with the same is refused; what could
+            survive is written down there, and ended before anything is started by the next one.
         journal_size: how many events are kept for readers of `events()`.
         random: where the jitter of backoffs comes from; given by tests.
 
@@ -64,7 +69,7 @@ async def open_supervisor(
         ExceptionGroup: of `StartFailedError` if a start failed, before the body runs; of `TooManyRestartsError` if the
             tree gave up; of that and the body's own error if there are both. A body's error alone goes on as it is.
     """
-    opened = _Opened(spec, launcher, sinks, journal_size, random)
+    opened = _Opened(spec, make_launcher(launcher, state_dir), sinks, journal_size, random)
     body_error: BaseException | None = None
     async with trio.open_nursery() as nursery:
         nursery.start_soon(opened.live)
@@ -84,6 +89,7 @@ def run(
     *,
     launcher: Launcher | None = None,
     sinks: Iterable[Sink] | None = None,
+    state_dir: str | os.PathLike[str] | None = None,
 ) -> int:
     """Run a tree until it ends or is told to stop, and return an exit code. Blocks; brings its own event loop.
 
@@ -102,7 +108,7 @@ def run(
     """
     if threading.current_thread() is not threading.main_thread():
         raise InvalidStateError(spec.name, "run", "not in the main thread", "use open_supervisor in a trio of your own")
-    code, errors = trio.run(run_to_end, spec, launcher, sinks)
+    code, errors = trio.run(run_to_end, spec, make_launcher(launcher, state_dir), sinks)
     with suppress(OSError, AttributeError):  # nobody there to read it: the exit code says it all the same
         _tell("".join(f"regrow: {error}\n" for error in errors))
     return code
@@ -120,7 +126,7 @@ def _tell(text: str) -> None:
 
 
 async def run_to_end(
-    spec: AnySupervisorSpec, launcher: Launcher | None, sinks: Iterable[Sink] | None
+    spec: AnySupervisorSpec, launcher: Launcher, sinks: Iterable[Sink] | None
 ) -> tuple[int, list[Exception]]:
     """What `run` does inside its event loop: the exit code, and the story of a bad end for the caller to tell."""
     opened = _Opened(spec, launcher, sinks, 10_000, None)
@@ -162,18 +168,31 @@ def exit_code(exit: Exit | None) -> int:
     return 128 - number if number < 0 else number & 0xFF
 
 
+def make_launcher(launcher: Launcher | None, state_dir: str | os.PathLike[str] | None) -> Launcher:
+    """What runs the processes of a tree.
+
+    Raises:
+        InvalidSpecError: a launcher that was made already has its own state directory, or none.
+    """
+    if launcher is None:
+        return LocalLauncher(state_dir=state_dir)
+    if state_dir is not None:
+        raise InvalidSpecError([Problem("state_dir", "is the launcher's; write LocalLauncher(state_dir=...)")])
+    return launcher
+
+
 class _Opened:
     """A tree that lives in one task, shielded from everything but its own end."""
 
     def __init__(
         self,
         spec: AnySupervisorSpec,
-        launcher: Launcher | None,
+        launcher: Launcher,
         sinks: Iterable[Sink] | None,
         journal_size: int,
         random: Random | None,
     ) -> None:
-        self._launcher = launcher or LocalLauncher()
+        self._launcher = launcher
         check(spec, self._launcher)
         self._spec = spec
         self.tree = Tree(self._launcher, [LogSink()] if sinks is None else sinks, journal_size, random)
@@ -198,6 +217,7 @@ class _Opened:
         try:
             with trio.CancelScope(shield=True):
                 async with self._launcher.open() as self.tree.launcher:
+                    self._tell_of_survivors()
                     await self.root.run()
             self.errors += self.root.errors
         except RegrowError as error:  # the launcher cannot be opened here
@@ -207,6 +227,10 @@ class _Opened:
             self.is_decided.set()
             self.body.cancel()
             self.is_over.cancel()
+
+    def _tell_of_survivors(self) -> None:
+        for survivor in getattr(self.tree.launcher, "survivors", ()):  # only a local launcher can have any
+            self.tree.announce(SurvivorEnded(survivor.path, survivor.incarnation, survivor.pid))
 
     def raise_what_went_wrong(self, body_error: BaseException | None) -> None:
         """Let the tree's error go up, with the body's if there is one; or the body's as it is."""

@@ -406,7 +406,9 @@ async def test_a_group_that_cannot_be_ended_is_named(state, group, monkeypatch):
     pid = inside(group)
     monkeypatch.setattr(cgroup, "kill", lambda directory: None)
     forge(state, entry_of(os.getpid(), start=1, leaf=Leaf(path=str(group), inode=group.stat().st_ino)))
-    with pytest.raises(SurvivorsLeftError, match=f"control group {group}: something in it is still there after the kill"):
+    with pytest.raises(
+        SurvivorsLeftError, match=f"control group {group}: something in it is still there after the kill"
+    ):
         await end(state)
     monkeypatch.undo()
     assert await end(state) == [pid]

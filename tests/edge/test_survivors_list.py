@@ -403,6 +403,15 @@ async def test_a_number_that_is_another_s_by_now_is_not_written_down(state):
             memory.strike(KEY)
 
 
+async def test_who_goes_on_although_nobody_looks_after_him_stays_on_the_list(state):
+    with running() as process:
+        async with remembering(str(state)) as memory:
+            memory.note(KEY, process.pid, "group")
+            memory.strike(KEY)
+        [entry] = entries(state)
+        assert entry.pid == process.pid
+
+
 async def test_no_directory_remembers_nothing():
     async with remembering(None) as memory:
         memory.note(KEY, os.getpid(), "group")

@@ -49,5 +49,3 @@ async def test_who_leaves_ends_them(tuning):
             life = await with_time_left(Lab(opened))
             scope.deadline = trio.current_time() + PATIENCE
     await is_over(life)
-
-

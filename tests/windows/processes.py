@@ -119,7 +119,6 @@ class Thread:
     process: FakeProcess
 
 
-
 def to_arguments(line):
     """A command line taken apart, as Microsoft's C library does.
 

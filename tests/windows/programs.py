@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import trio
 from tests.windows.pipes import Null
@@ -22,7 +24,7 @@ def find(application, arguments):
         return None
     word, *rest = children.parse(arguments) or ("",)
     program = _PROGRAMS.get(word)
-    return program and partial(program, *rest)
+    return None if program is None else partial(program, *rest)
 
 
 async def sleeps(process):
@@ -105,16 +107,17 @@ async def leaves_when_terminated(process):
 
 
 def _leave(process, lasts, kind):
-    async def member(process):
-        process.on_break = lambda: None
-        await process.sleep(lasts)
-
-    member = process.windows.fork(process, member)
+    member = process.windows.fork(process, partial(_lasts, lasts))
     if kind != "group":
         member.group = member.pid
     if kind == "stopped":
         member.suspend(1)
     return member
+
+
+async def _lasts(seconds, process):
+    process.on_break = lambda: None
+    await process.sleep(seconds)
 
 
 async def works(seconds, process):
@@ -147,7 +150,7 @@ def _number(name):
 
 
 _STREAMS = {"stdout": 1, "stderr": 2}
-_PROGRAMS = {
+_PROGRAMS: dict[str, Callable[..., Any]] = {
     "sleeps": sleeps,
     "exits": exits,
     "dies_of": dies_of,

@@ -25,7 +25,7 @@ def test_arguments_arrive_as_they_are(rest):
         (r'"a b c" d e', ["a b c", "d", "e"]),
         (r'"ab\"c" "\\" d', ['ab"c', "\\", "d"]),
         (r"a\\\b d\"e f\"g h", [r"a\\\b", 'd"e', 'f"g', "h"]),
-        (r'a\\\"b c d', [r"a\"b", "c", "d"]),
+        (r"a\\\"b c d", [r"a\"b", "c", "d"]),
         (r'a\\\\"b c" d e', [r"a\\b c", "d", "e"]),
         ('a "" b', ["a", "", "b"]),
     ],

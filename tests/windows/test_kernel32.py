@@ -1,5 +1,6 @@
 """What reaches Windows is what its headers say, byte by byte; what it answers is understood."""
 
+import attrs
 import pytest
 from tests.windows import dll
 from tests.windows.dll import INVALID_HANDLE, Dll, WindowsError, get, handles, put, text, texts
@@ -28,6 +29,12 @@ def answer(windows, name, call):
     setattr(windows, name, call)
 
 
+def note(seen, what, result=1):
+    """Note *what* a function was told, and answer *result*."""
+    seen.append(what)
+    return result
+
+
 def test_every_declared_function_is_used_and_no_other():
     found = Dll()
     functions = Functions(found)
@@ -39,8 +46,8 @@ def test_every_declared_function_is_used_and_no_other():
 
 def test_a_job_has_no_name_is_inherited_by_nobody_and_ends_with_its_last_handle(windows, kernel):
     seen = []
-    answer(windows, "CreateJobObjectW", lambda security, name: seen.append((security, name)) or JOB)
-    answer(windows, "SetInformationJobObject", lambda *given: seen.append(limits_at(*given)) or 1)
+    answer(windows, "CreateJobObjectW", lambda security, name: note(seen, (security, name), JOB))
+    answer(windows, "SetInformationJobObject", lambda *given: note(seen, limits_at(*given)))
     assert kernel.create_job() == JOB
     assert seen == [(0, 0), {"flags": 0x2000 | 0x400}]
 
@@ -67,7 +74,7 @@ def limits_at(job, kind, address, size):
 
 def test_limits_are_where_windows_looks_for_them(windows, kernel):
     seen = []
-    answer(windows, "SetInformationJobObject", lambda *given: seen.append(limits_at(*given)) or 1)
+    answer(windows, "SetInformationJobObject", lambda *given: note(seen, limits_at(*given)))
     limits = Limits(memory=2**33, user_time=1.5, processes=7, affinity=0b101, priority_class=0x4000)
     kernel.limit_job(JOB, limits)
     assert seen == [
@@ -174,11 +181,12 @@ class Creator:
     def __init__(self, windows):
         self.windows = windows
         self.attributes = {}
-        self.created = None
-        for name in ("InitializeProcThreadAttributeList", "UpdateProcThreadAttribute", "CreateProcessW"):
-            answer(windows, name, getattr(self, name))
+        self.created = {}
+        answer(windows, "InitializeProcThreadAttributeList", self.initialize)
+        answer(windows, "UpdateProcThreadAttribute", self.update)
+        answer(windows, "CreateProcessW", self.create)
 
-    def InitializeProcThreadAttributeList(self, address, count, flags, size):
+    def initialize(self, address, count, flags, size):
         assert (count, flags) == (2, 0)
         if not address:
             put(size, 0, "Q", 96)
@@ -187,12 +195,12 @@ class Creator:
         self.list = address
         return 1
 
-    def UpdateProcThreadAttribute(self, address, flags, attribute, value, size, previous, returned):
+    def update(self, address, flags, attribute, value, size, previous, returned):
         assert (address, flags, previous, returned) == (self.list, 0, 0, 0)
         self.attributes[attribute] = value, size
         return 1
 
-    def CreateProcessW(self, *given):
+    def create(self, *given):
         application, line, process, thread, inherit, flags, environment, cwd, startup, information = given
         self.inherited, self.jobs = (handles(*self.attributes[number]) for number in (0x20002, 0x2000D))
         self.created = {
@@ -237,20 +245,14 @@ def test_a_process_is_born_suspended_in_its_jobs_and_inherits_its_streams_only(w
 
 def test_without_a_console_to_share_no_window_opens(windows, kernel):
     creator = Creator(windows)
-    kernel.create_process(dll_program(with_console=False))
+    kernel.create_process(attrs.evolve(PROGRAM, with_console=False))
     assert creator.created["flags"] == 0x4 | 0x200 | 0x400 | 0x80000 | 0x8000000
 
 
 def test_an_empty_environment_and_no_directory(windows, kernel):
     creator = Creator(windows)
-    kernel.create_process(dll_program(environment={}, cwd=None))
+    kernel.create_process(attrs.evolve(PROGRAM, environment={}, cwd=None))
     assert (creator.created["environment"], creator.created["cwd"]) == ([], None)
-
-
-def dll_program(**changes):
-    import attrs
-
-    return attrs.evolve(PROGRAM, **changes)
 
 
 def test_a_process_that_cannot_be_created_leaves_no_list(windows, kernel):
@@ -363,11 +365,11 @@ def test_a_pipe_has_one_instance_of_this_machine_and_our_end_is_overlapped(windo
 
 
 def test_two_pipes_have_two_names(windows, kernel):
-    names = set()
-    answer(windows, "CreateNamedPipeW", lambda name, *_: names.add(text(name)) or 0x51)
+    names = []
+    answer(windows, "CreateNamedPipeW", lambda name, *_: note(names, text(name), 0x51))
     kernel.make_pipe("read")
     kernel.make_pipe("read")
-    assert len(names) == 2
+    assert len(set(names)) == 2
 
 
 def test_half_a_pipe_is_given_back(windows, kernel):
@@ -392,7 +394,7 @@ def test_how_much_can_be_read_of_a_pipe_at_once(windows, kernel):
 @pytest.mark.parametrize(("access", "wanted"), [("read", 0x80000000), ("write", 0x40000000)])
 def test_the_null_device(windows, kernel, access, wanted):
     seen = []
-    answer(windows, "CreateFileW", lambda name, *given: seen.append((text(name), *given)) or 0x52)
+    answer(windows, "CreateFileW", lambda name, *given: note(seen, (text(name), *given), 0x52))
     assert kernel.open_null(access) == 0x52
     assert seen == [("NUL", wanted, 3, 0, 3, 0, 0)]
 

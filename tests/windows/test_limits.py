@@ -1,5 +1,7 @@
 """What of a spec Windows can do; the rest is refused in words."""
 
+from typing import Any
+
 import attrs
 import pytest
 
@@ -15,7 +17,7 @@ def spec(**fields):
     return ChildSpec(name="w", command=["w.exe"], **fields)
 
 
-POSSIBLE = {
+POSSIBLE: dict[str, list[Any]] = {
     "containment": ["auto", "proven"],
     "nice": [19, 0, -20],
     "affinity": [[0], [0, 63]],
@@ -99,5 +101,3 @@ def test_without_limits_there_are_none():
 )  # fmt: skip
 def test_patience_becomes_a_class(nice, name):
     assert limits_of(spec(nice=nice)).priority_class == getattr(numbers, f"{name}_PRIORITY_CLASS")
-
-

@@ -76,6 +76,8 @@ async def test_nothing_is_left_of_a_start_that_fails_wherever_that_is(windows, t
             assert answer.why.startswith("no room for another process")
             assert windows.left() == before
             await until_nobody_is_alive(windows)
+        else:
+            pytest.fail("it never starts")
         windows.die()
         os.close(answer.file)
         await until_nobody_is_alive(windows)

@@ -65,12 +65,14 @@ class Environment:
 class Environments:
     """Knows our environment, and notices when it has changed. Any thread may ask."""
 
-    def __init__(self) -> None:
+    def __init__(self, ours: Mapping[str, str]) -> None:
+        """Every child finds *ours*, too, whatever it inherits."""
+        self._marks = {os.fsencode(name): os.fsencode(value) for name, value in ours.items()}
         self._newest = _NOTHING
 
     def make(self, own: Mapping[bytes, bytes], *, inherit: bool) -> Environment:
         """One for a child, with these variables of its *own*."""
-        return Environment(self._ours() if inherit else _NOTHING, own)
+        return Environment(self._ours() if inherit else _NOTHING, {**own, **self._marks})
 
     def _ours(self) -> Inherited:
         now = _look()

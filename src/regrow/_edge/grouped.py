@@ -7,6 +7,7 @@ import sys
 
 assert sys.platform != "win32"
 
+import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -54,7 +55,8 @@ class GroupForm:
 
     def _hold(self, order: Order, child: Child) -> Spawned:
         hold = Grouped(self, child.handle, order)
-        return Spawned(hold=hold, stdin=child.stdin, stdout=child.stdout, stderr=child.stderr, file=child.file)
+        ends = {"stdin": child.stdin, "stdout": child.stdout, "stderr": child.stderr, "file": child.file}
+        return Spawned(hold=hold, **ends, parent=os.getpid())
 
 
 class Grouped(Signalled):

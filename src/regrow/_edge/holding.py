@@ -127,6 +127,11 @@ class Spawned:
     stdout: int | None = None
     stderr: int | None = None
     file: int | None = None
+    parent: int | None = None
+    """Whose child its main process is, in our pid namespace; `None`: nobody's there."""
+
+    leaf: str | None = None
+    """The directory of its control group."""
 
     def discard(self) -> None:
         """End it: nobody wants it any more. Waits until it is dead: not on the event loop."""

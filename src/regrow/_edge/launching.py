@@ -156,11 +156,14 @@ class Launch(Letter):
         assert self._nest is not None
         assert self._order is not None
         hold = Guarded(self._nest, self._id, self._order, record, self._leaf)
-        self._leaf = None
         self._nest.hand_over(self._id, hold)
         self._fds.give()
         stdin, stdout, stderr = self._ends
-        self._take(Spawned(hold=hold, stdin=stdin, stdout=stdout, stderr=stderr, file=self._give_file()))
+        spawned = Spawned(hold=hold, stdin=stdin, stdout=stdout, stderr=stderr, file=self._give_file())
+        spawned.parent = None if self._order.setup.namespace else record.shim
+        spawned.leaf = None if self._leaf is None else self._leaf.path
+        self._leaf = None
+        self._take(spawned)
 
     def _drop_leaf(self) -> None:
         if self._leaf is not None:

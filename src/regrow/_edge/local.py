@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
 import attrs
+from trio.lowlevel import enable_ki_protection
 
 from regrow._edge.tuning import Tuning
 from regrow._specs.child import ChildSpec
@@ -21,7 +23,12 @@ if sys.platform != "win32":
     from regrow._edge.hatching import guardians
     from regrow._edge.opened import opened
     from regrow._edge.setup import PLAIN
+    from regrow._edge.survivors.remembering import remembering
     from regrow._edge.tools import Tools
+
+
+def _to_path(path: str | os.PathLike[str] | None) -> str | None:
+    return None if path is None else os.fspath(path)
 
 
 @attrs.frozen(kw_only=True)
@@ -29,6 +36,11 @@ class LocalLauncher:
     """Runs processes here. See `protocol.Launcher`."""
 
     tuning: Tuning = attrs.field(factory=Tuning)
+
+    state_dir: str | None = attrs.field(default=None, converter=_to_path)
+    """A directory of its own, for one supervisor at a time: what runs is written down there, and what has survived is
+    ended before anything is started. `None`: nothing is written down.
+    """
 
     @property
     def containment(self) -> str:
@@ -48,7 +60,22 @@ class LocalLauncher:
 
         Raises:
             PlatformNotSupportedError: on Windows.
+            StateDirInUseError: the owner of the state directory lives.
+            SurvivorsLeftError: something that survived its last owner cannot be ended.
+            IoError: there is no descriptor or no thread left, or the state directory cannot be used.
         """
         if sys.platform != "win32":
-            return opened(partial(Tools, self.tuning))
+            return _opened(self)
         raise PlatformNotSupportedError("running processes", sys.platform, "Windows comes later")
+
+
+if sys.platform != "win32":
+
+    @asynccontextmanager
+    @enable_ki_protection
+    async def _opened(launcher: LocalLauncher) -> AsyncIterator[OpenLauncher]:
+        with_pidfd = launcher.tuning.pidfd
+        async with remembering(launcher.state_dir, with_pidfd=with_pidfd) as memory:
+            async with opened(partial(Tools, launcher.tuning, memory)) as open_launcher:
+                open_launcher.survivors = memory.ended
+                yield open_launcher

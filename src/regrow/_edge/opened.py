@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import trio
 from trio.lowlevel import enable_ki_protection
@@ -51,12 +52,33 @@ async def opened(make_tools: Callable[[], Workshop]) -> AsyncIterator[OpenLocal]
         raise error
 
 
+class Survivor(Protocol):
+    """A process that had outlived its supervisor."""
+
+    @property
+    def path(self) -> str:
+        """Whose it was."""
+        ...
+
+    @property
+    def incarnation(self) -> int:
+        """Which of its incarnations."""
+        ...
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        ...
+
+
 class OpenLocal:
     """A launcher that can be asked for processes. See `protocol.OpenLauncher`."""
 
     def __init__(self, tools: Workshop) -> None:
         self._tools = tools
         self._keys = Keys()
+        self.survivors: tuple[Survivor, ...] = ()
+        """What had outlived the supervisor before us, and was ended."""
         self._starts: dict[Key, Start] = {}
         self._processes: dict[Key, Process] = {}
         self._is_ending = False

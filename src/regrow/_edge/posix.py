@@ -65,6 +65,7 @@ class Process:
         self._strays = 0
         self._died_at = 0.0
         self._ending: Ending | None = None
+        tools.remember(request.key, spawned)
         self._probing: trio.CancelScope | None = None
         self._ladder: Ladder | None = None  # the stop that is going on
         self._errands: tuple[Errand, ...] = ()  # of this stop, and of those that gave way to it
@@ -279,6 +280,7 @@ class Process:
 
     def _be_gone(self, fact: Exited | Lost) -> None:
         self._is_gone = True
+        self._tools.strike(self.key)
         self.close_stdin()
         self._when_gone(self)
         self._request.report(fact)

@@ -28,10 +28,11 @@ from regrow._edge.room import make_room
 from regrow._edge.sockets import Sockets
 from regrow._edge.spawner import Spawner
 from regrow._edge.strays import Strays
+from regrow._edge.survivors.remembering import Memory
 from regrow._edge.tuning import Tuning
 from regrow._edge.waiting import Deaths
 from regrow._edge.workshop import InputEnd, OutputEnd, Workshop
-from regrow._specs.protocol import NotLaunched
+from regrow._specs.protocol import Key, NotLaunched
 
 _CLOSE = 2.0  # seconds that a thread has that is stuck in an exec; then it is left to itself
 
@@ -39,15 +40,16 @@ _CLOSE = 2.0  # seconds that a thread has that is stuck in an exec; then it is l
 class Tools(Workshop):
     """Made on trio's thread, at work within `at_work`, given back with `close`."""
 
-    def __init__(self, tuning: Tuning) -> None:
+    def __init__(self, tuning: Tuning, memory: Memory) -> None:
         make_room()
+        self._memory = memory
         super().__init__(tuning)
         self.with_pidfd = tuning.pidfd and has_pidfd()
         self.reactor = make_reactor(tuning)
         self.deaths = Deaths(self.reactor)
         self.strays = Strays()
         self.sockets = Sockets()
-        self.environments = Environments()
+        self.environments = Environments(memory.environment)
         self.spawner = Spawner()
         self._group = GroupForm(self.spawner, self.sockets, self.deaths, self.strays, with_pidfd=self.with_pidfd)
         self._nests: Nests | None = None
@@ -82,6 +84,16 @@ class Tools(Workshop):
     def forget(self, tree: str, path: str) -> None:
         """Give back the sockets of *path*."""
         self.sockets.forget(tree, path)
+
+    def remember(self, key: Key, spawned: Spawned) -> None:
+        """Write down that it runs. In a pid namespace of its own, nothing can survive anyway."""
+        if spawned.parent is not None:
+            pid, level = spawned.hold.pid, spawned.hold.containment
+            self._memory.note(key, pid, level, parent=spawned.parent, leaf=spawned.leaf)
+
+    def strike(self, key: Key) -> None:
+        """Strike it out."""
+        self._memory.strike(key)
 
     def services(self) -> Iterable[Callable[[], Awaitable[object]]]:
         """The tasks by which deaths and output are noticed."""

@@ -14,6 +14,7 @@ from regrow._edge.holding import Form, Spawned
 from regrow._edge.outlet import Outlets
 from regrow._edge.request import Request
 from regrow._edge.tuning import Tuning
+from regrow._specs.protocol import Key
 
 _Args = TypeVarTuple("_Args")
 _T = TypeVar("_T")
@@ -83,6 +84,12 @@ class Workshop(ABC):
 
     def forget(self, tree: str, path: str) -> None:  # noqa: B027  not everybody keeps something
         """Give back what is kept for the next incarnation of *path*."""
+
+    def remember(self, key: Key, spawned: Spawned) -> None:  # noqa: B027  mostly nobody wants to know it later
+        """It runs: whoever comes after us may have to know."""
+
+    def strike(self, key: Key) -> None:  # noqa: B027
+        """It is over."""
 
     @abstractmethod
     def services(self) -> Iterable[Callable[[], Awaitable[object]]]:

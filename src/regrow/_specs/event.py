@@ -106,6 +106,16 @@ class ChildStuck(Event):
 
 
 @attrs.frozen
+class SurvivorEnded(Event):
+    """A process that had outlived a supervisor before us was ended, before anything was started."""
+
+    incarnation: int
+    """Which one of that supervisor's."""
+
+    pid: int = attrs.field(default=0, eq=False)
+
+
+@attrs.frozen
 class ChildSignalled(Event):
     """Somebody sent a child a signal through its handle."""
 

@@ -22,7 +22,7 @@ from regrow._edge.survivors.book import LIST, Book, keep_damaged, read_list
 from regrow._edge.survivors.ending import VARIABLE, Hunt
 from regrow._edge.survivors.folder import Folder
 from regrow._edge.survivors.held import Survivor
-from regrow._edge.survivors.identity import control_groups, here, look
+from regrow._edge.survivors.identity import Facts, control_groups, here, look
 from regrow._edge.survivors.lock import Lock
 from regrow._edge.survivors.record import Contents, Entry, Leaf, OtherFormatError, Owner
 from regrow._specs.protocol import Key
@@ -54,7 +54,7 @@ class Memory(Protocol):
         """
 
     def strike(self, key: Key) -> None:
-        """Nothing of *key* is left."""
+        """Nothing of *key* is left, or nobody looks after it any more; then, while its main process lives, it stays."""
 
 
 class NoMemory:
@@ -98,7 +98,7 @@ class Written:
         """Own it, and end what the last owner has left there. Blocks."""
         self._folder = Folder(state_dir)
         self._lock: Lock | None = None
-        self._numbers: dict[Key, int] = {}
+        self._noted: dict[Key, tuple[Facts, int]] = {}
         try:
             with self._folder.saying():
                 self._owner = _we()
@@ -129,12 +129,15 @@ class Written:
             containment=containment,
             leaf=_leaf(leaf),
         )
-        self._numbers[key] = self._book.note(entry)
+        self._noted[key] = facts, self._book.note(entry)
 
     def strike(self, key: Key) -> None:
         """Strike it out."""
-        number = self._numbers.pop(key, None)
-        if number is not None:
+        if key not in self._noted:
+            return
+        facts, number = self._noted.pop(key)
+        now = look(facts.pid)
+        if now is None or now.is_dead or not now.is_same(facts):
             self._book.strike(number)
 
     def close(self) -> None:
