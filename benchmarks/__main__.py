@@ -6,6 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
+import attrs
+
 from benchmarks import plot, report
 from benchmarks.figures import Results
 from benchmarks.gates import judge
@@ -30,6 +32,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--only", action="append", default=[], metavar="NAME", help="a contestant, workload or size; all that are given"
     )
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, help="also what is not ours (quick: no)")
+    parser.add_argument("--realtime", action="store_true", help="go before others who use the machine, too (for root)")
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep all figures as JSON")
     parser.add_argument("--load", type=Path, metavar="FILE", help="measure nothing: report what was kept")
     parser.add_argument("--write", action=argparse.BooleanOptionalAction, help="write to docs/ (quick, only: no)")
@@ -39,11 +42,16 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def plan(options: argparse.Namespace) -> Plan:
     """What the options ask for."""
     peers = options.peers if options.peers is not None else not options.quick
-    if options.quick:
-        names = () if peers or options.only else (FLOOR, COMPILED, PYTHON)
-        rounds = options.rounds or 1
-        return Plan(rounds=rounds, effort=QUICK, sizes=(1000,), only=options.only, names=names, with_peers=peers)
-    return Plan(rounds=options.rounds or 5, effort=Effort(), only=options.only, with_peers=peers)
+    common = Plan(
+        rounds=options.rounds or (1 if options.quick else 5),
+        effort=QUICK if options.quick else Effort(),
+        only=options.only,
+        with_peers=peers,
+        is_realtime=options.realtime,
+    )
+    if not options.quick:
+        return common
+    return attrs.evolve(common, sizes=(1000,), names=() if peers or options.only else (FLOOR, COMPILED, PYTHON))
 
 
 def measure(options: argparse.Namespace) -> Results:

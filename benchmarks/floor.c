@@ -5,8 +5,8 @@
  * HOW is `vfork` or `spawn` (posix_spawn). Each child has a session of its own and reads and writes /dev/null. Its end
  * is seen through a pidfd in one epoll and reaped by wait4; it is replaced at once. On the descriptor 0 it is told what
  * to do, and answers there, by single letters: it says `r` when it has begun, and again when it was told `l` and has
- * got everything ready; it starts COUNT children when it is told `g`. Told `s`, or at the end of its input, it sends all of them SIGTERM, SIGKILL after a second, and says `d` when
- * all are reaped.
+ * got everything ready; it starts COUNT children when it is told `g`. Told `s`, or at the end of its input, it sends
+ * all of them SIGTERM, SIGKILL after a second, and says `d` when all are reaped.
  */
 
 #define _GNU_SOURCE

@@ -70,7 +70,7 @@ def _speed(results: Results) -> list[Verdict]:
         flat("death to replacement, empty program", "death"),
         to_floor("start of 1,000", "start 1000", 2.5),
         to_floor("stop of 1,000", "stop 1000", 4.5),
-        to_floor("restarts per second, one crash loop", "restarts 1", 0.5, is_floor=True),
+        to_floor("restarts per second, one crash loop, dynamic program", "ordinary restarts 1", 0.5, is_floor=True),
     ]
 
 

@@ -49,8 +49,10 @@ TABLES: dict[str, Sequence[Column]] = {
         Column("stop of 20 deaf ones, grace 1 s", "deaf stop 20", table.seconds, is_compared=False),
     ],
     "Crash loops without a backoff, restarts per second; and the supervisor's SIGKILL": [
-        Column("one loop", "restarts 1", table.count),
-        Column("sixteen", "restarts 16", table.count),
+        Column("one, dynamic", "ordinary restarts 1", table.count),
+        Column("sixteen, dynamic", "ordinary restarts 16", table.count),
+        Column("one, empty", "restarts 1", table.count),
+        Column("sixteen, empty", "restarts 16", table.count),
         Column("left of 50 children and 50 grandchildren", "survivors", table.count, is_compared=False),
     ],
     "Idle: CPU of a core, and memory (PSS) per child of supervisor and helpers": [

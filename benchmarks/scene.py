@@ -63,16 +63,17 @@ class Scene:
 
     def supervising(self) -> list[int]:
         """The contestant's process, and all its helpers."""
-        children = {*machine.running(self.shop.program), *machine.running(self.shop.sleep)}
+        children = set(machine.running(self.shop.program))
         return [pid for pid in machine.descendants(self.running.pid) if pid not in children]
 
 
 @contextmanager
 def open_scene(shop: Workshop, contestant: Contestant, count: int, mode: str) -> Iterator[Scene]:
-    """A scene with *count* empty programs in *mode* (see `program.c`), or with /bin/sleep if it is `sleep`."""
+    """A scene with *count* empty programs in *mode* (see `program.c`), or with what is called `sleep` or `ordinary`."""
     directory = shop.scene()
     fifo = Fifo(directory / "fifo")
-    command = [str(shop.sleep), "1000000"] if mode == "sleep" else [str(shop.program), fifo.path, mode]
+    commands = {"sleep": [str(shop.sleep), "1000000"], "ordinary": [str(shop.ordinary), fifo.path]}
+    command = commands.get(mode, [str(shop.program), fifo.path, mode])
     wanted = Wanted(command=command, count=count, directory=directory, environment=shop.environment())
     try:
         running = contestant.prepare(wanted)

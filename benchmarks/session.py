@@ -34,6 +34,9 @@ class Plan:
     names: Sequence[str] = ()
     """Who takes part at all; empty: everybody."""
 
+    is_realtime: bool = False
+    """Whether everything that is measured goes before everybody else on the machine."""
+
     with_peers: bool = True
     peer_rounds: int = 2
     """Peers need minutes for what takes seconds otherwise, and differ by more than chance could explain."""
@@ -128,6 +131,7 @@ def conditions(plan: Plan) -> dict[str, str]:
         "date": time.strftime("%Y-%m-%d"),
         "machine": f"{os.cpu_count()} CPUs, {platform.machine()}, {platform.system()} {platform.release()}",
         "Python": f"{platform.python_version()}, trio {trio.__version__}",
+        "scheduling": "SCHED_FIFO, before everybody else" if plan.is_realtime else "as ever",
         "rounds": f"{plan.rounds}, of peers {min(plan.rounds, plan.peer_rounds)}; {deaths}",
     }
 
@@ -135,4 +139,6 @@ def conditions(plan: Plan) -> dict[str, str]:
 def main(plan: Plan, shop: Workshop, keep: Callable[[Results], None]) -> Results:
     """The whole of it, told on standard error."""
     machine.prepare()
+    if plan.is_realtime:
+        machine.go_before_others()
     return run(shop, plan, lambda line: print(line, file=sys.stderr, flush=True), keep)

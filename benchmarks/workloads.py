@@ -95,15 +95,21 @@ def _deaths(pids: list[int], effort: Effort, reborn: Callable[[], float | None])
 
 
 def storm(shop: Workshop, contestant: Contestant, size: int, effort: Effort) -> Figures:
-    """Crash loops without a backoff: restarts per second."""
-    with open_scene(shop, contestant, size, "c") as scene:
+    """Crash loops without a backoff, of the empty program and of an ordinary one: restarts per second."""
+    return {
+        f"restarts {size}": _crashes(shop, contestant, size, "c", effort.window),
+        f"ordinary restarts {size}": _crashes(shop, contestant, size, "ordinary", effort.window),
+    }
+
+
+def _crashes(shop: Workshop, contestant: Contestant, size: int, mode: str, window: float) -> float:
+    with open_scene(shop, contestant, size, mode) as scene:
         scene.running.load()
         scene.running.go()
         time.sleep(_SETTLE + 1.0)
         scene.fifo.read()
-        time.sleep(effort.window)
-        records = scene.fifo.read()
-        return {f"restarts {size}": len(records) / effort.window}
+        time.sleep(window)
+        return len(scene.fifo.read()) / window
 
 
 def idle(shop: Workshop, contestant: Contestant, size: int, effort: Effort) -> Figures:

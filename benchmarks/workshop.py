@@ -40,6 +40,9 @@ class Workshop:
     program: Path
     """The empty program, see `program.c`. Nobody but us runs this file: whoever does is a child of a contestant."""
 
+    ordinary: Path
+    """The same as a dynamic program that crashes, see `ordinary.c`."""
+
     sleep: Path
     """A copy of /bin/sleep: the same holds for it."""
 
@@ -74,8 +77,13 @@ def open_workshop() -> Iterator[Workshop]:
     with tempfile.TemporaryDirectory(prefix="regrow-bench-") as name:
         directory = Path(name)
         shop = Workshop(
-            directory=directory, floor=directory / "floor", program=directory / "program", sleep=directory / "sleep"
+            directory=directory,
+            floor=directory / "floor",
+            program=directory / "program",
+            ordinary=directory / "ordinary",
+            sleep=directory / "sleep",
         )
+        _compile(shop.ordinary, HERE / "ordinary.c", ("-O2",))
         _compile(shop.program, HERE / "program.c", _EMPTY)
         _compile(shop.floor, HERE / "floor.c", ("-O2",))
         shutil.copy(shutil.which("sleep") or "/bin/sleep", shop.sleep)

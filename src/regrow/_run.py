@@ -38,7 +38,7 @@ sends to a guard and to the program below it, and may add a SIGHUP. People are s
 
 @asynccontextmanager
 @trio.lowlevel.enable_ki_protection  # of these lines, not of the body: Ctrl-C comes there, or where this waits
-async def open_supervisor(
+async def open_supervisor(  # noqa: PLR0913  all but the tree is by keyword, and seldom
     spec: AnySupervisorSpec,
     *,
     launcher: Launcher | None = None,

@@ -32,7 +32,8 @@ _SUBREAPER = 36
 
 
 def become_subreaper() -> None:
-    """From now on, orphans of ours are our children."""
+    """From now on, orphans of ours are our children, and nobody but us collects them."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     assert ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0) == 0
 
 

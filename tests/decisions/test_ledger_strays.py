@@ -1,4 +1,4 @@
-"""SEMANTICS section 3 and 8: a child that ended by itself, and whose strays are still there after the kill, is stuck."""
+"""SEMANTICS sections 3 and 8: a child that ended by itself, but whose strays are still there after the kill."""
 
 from __future__ import annotations
 

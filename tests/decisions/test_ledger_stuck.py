@@ -164,4 +164,3 @@ def test_in_a_call_it_is_the_answer():
     assert asked.answer == "stuck"
     world.stopped("b")
     assert world.states() == "a ready, b down"
-

@@ -108,6 +108,11 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="have a process above the tree that does what process 1 has to (default: if it is process 1)",
     )
+    parser.add_argument(
+        "--state-dir",
+        metavar="DIR",
+        help="remember there what runs; what has survived is ended first, and a second tree with it refused",
+    )
     parser.add_argument("--log-format", choices=["text", "json"], default="text", help="lines for people, or JSON")
     parser.add_argument("--no-color", action="store_true", help="no colours; NO_COLOR=1 does the same")
     parser.add_argument("-v", "--verbose", action="store_true", help="tell of every event")
@@ -135,6 +140,7 @@ def _run(arguments: argparse.Namespace) -> int:
         as_json=arguments.log_format == "json",
         in_color=not arguments.no_color,
         is_verbose=arguments.verbose,
+        state_dir=arguments.state_dir,
     )
 
 

@@ -13,6 +13,7 @@ import trio
 from regrow._cli.check import exit_code, told
 from regrow._cli.finding import TargetError
 from regrow._cli.target import load
+from regrow._edge.local import LocalLauncher
 from regrow._run import run_to_end
 from regrow._sinks.json_lines import JsonFormat
 from regrow._sinks.print import Format, PrintSink
@@ -27,8 +28,16 @@ from regrow.exceptions import InvalidSpecError
 _Spec = TypeVar("_Spec", bound=AnySpec)
 
 
-def run(target: str, *, as_json: bool = False, in_color: bool = True, is_verbose: bool = False) -> int:
+def run(
+    target: str,
+    *,
+    as_json: bool = False,
+    in_color: bool = True,
+    is_verbose: bool = False,
+    state_dir: str | None = None,
+) -> int:
     """Load *target* and run it to its end; the exit code says how it ended."""
+    launcher = LocalLauncher(state_dir=state_dir)
     try:
         spec = load(target)
     except TargetError as error:
@@ -36,9 +45,9 @@ def run(target: str, *, as_json: bool = False, in_color: bool = True, is_verbose
     if found := problems(spec):
         return _refuse(told(target, found), 1)
     if as_json:
-        return _print_run(spec, JsonFormat())
+        return _print_run(spec, launcher, JsonFormat())
     colored = frozenset(stream for stream, file in _files() if in_color and _wants_color(file))
-    return _print_run(spec, TextFormat(spec, colored=colored, is_verbose=is_verbose))
+    return _print_run(spec, launcher, TextFormat(spec, colored=colored, is_verbose=is_verbose))
 
 
 def announcing_output(spec: _Spec) -> _Spec:
@@ -52,19 +61,19 @@ def announcing_output(spec: _Spec) -> _Spec:
     return attrs.evolve(spec, template=spec.template and announcing_output(spec.template))
 
 
-def _print_run(spec: AnySupervisorSpec, look: Format) -> int:
+def _print_run(spec: AnySupervisorSpec, launcher: LocalLauncher, look: Format) -> int:
     for _, file in _files():
         file.flush()  # what was printed while loading comes first
     with closing(PrintSink(look, stdout=sys.stdout, stderr=sys.stderr)) as printer:
-        code, errors = _run(spec, printer)
+        code, errors = _run(spec, launcher, printer)
         for error in errors:
             printer.error(error)
     return code
 
 
-def _run(spec: AnySupervisorSpec, printer: PrintSink) -> tuple[int, list[Exception]]:
+def _run(spec: AnySupervisorSpec, launcher: LocalLauncher, printer: PrintSink) -> tuple[int, list[Exception]]:
     try:
-        return trio.run(run_to_end, announcing_output(spec), None, [printer])
+        return trio.run(run_to_end, announcing_output(spec), launcher, [printer])
     except InvalidSpecError as error:  # there is something in it that the launcher can never do
         return 1, [error]
 

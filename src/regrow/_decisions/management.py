@@ -156,4 +156,3 @@ class Management(Operations):
 
 def _running(entry: Entry) -> str:
     return "stuck" if entry.state is State.STUCK else "running"
-

@@ -55,8 +55,9 @@ class GroupForm:
 
     def _hold(self, order: Order, child: Child) -> Spawned:
         hold = Grouped(self, child.handle, order)
-        ends = {"stdin": child.stdin, "stdout": child.stdout, "stderr": child.stderr, "file": child.file}
-        return Spawned(hold=hold, **ends, parent=os.getpid())
+        spawned = Spawned(hold=hold, stdin=child.stdin, stdout=child.stdout, stderr=child.stderr, file=child.file)
+        spawned.parent = os.getpid()
+        return spawned
 
 
 class Grouped(Signalled):

@@ -74,8 +74,10 @@ if sys.platform != "win32":
     @asynccontextmanager
     @enable_ki_protection
     async def _opened(launcher: LocalLauncher) -> AsyncIterator[OpenLauncher]:
-        with_pidfd = launcher.tuning.pidfd
-        async with remembering(launcher.state_dir, with_pidfd=with_pidfd) as memory:
-            async with opened(partial(Tools, launcher.tuning, memory)) as open_launcher:
-                open_launcher.survivors = memory.ended
-                yield open_launcher
+        tuning = launcher.tuning
+        async with (
+            remembering(launcher.state_dir, with_pidfd=tuning.pidfd) as memory,
+            opened(partial(Tools, tuning, memory)) as open_launcher,
+        ):
+            open_launcher.survivors = memory.ended
+            yield open_launcher

@@ -18,6 +18,7 @@ _LEVELS: dict[type[Event], str] = {
     events.ChildStartFailed: "warning",
     events.ChildStuck: "error",
     events.OutputMissed: "warning",
+    events.SurvivorEnded: "warning",
     events.RestartScheduled: "warning",
     events.SupervisorGaveUp: "error",
     events.SinkRemoved: "error",

@@ -205,6 +205,7 @@ _WORDS: dict[type[Event], Callable[[Any, Background], str]] = {
     events.ChildExited: _child_exited,
     events.ChildStuck: _stuck,
     events.ChildSignalled: _signalled,
+    events.SurvivorEnded: lambda event, _: f"process {event.pid} had survived the last supervisor, and was ended",
     events.ChildOutput: lambda event, _: event.line,
     events.OutputMissed: _output_missed,
     events.RestartScheduled: _restart_scheduled,
@@ -225,5 +226,6 @@ _TONES: dict[type[Event], Tone] = {
     events.ChildStuck: Tone.BAD,
     events.SinkRemoved: Tone.BAD,
     events.OutputMissed: Tone.CAREFUL,
+    events.SurvivorEnded: Tone.CAREFUL,
     events.RestartScheduled: Tone.CAREFUL,
 }

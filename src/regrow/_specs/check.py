@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from functools import cache
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -21,6 +20,8 @@ from regrow.exceptions import InvalidSpecError
 
 _KEY = "regrow.validator"
 _lenient: ContextVar[bool] = ContextVar("regrow_lenient", default=False)
+_are_specs: dict[type, bool] = {}  # to look at a class takes longer than to check a value
+_checks_of: dict[type, tuple[tuple[attrs.Attribute[Any], Callable[[Any, Any, Any], object]], ...]] = {}
 _suspects: WeakValueDictionary[int, Any] = WeakValueDictionary()
 """Specs that there are although they are wrong. Mostly none: then nothing needs to be checked again."""
 
@@ -106,14 +107,19 @@ def _parts(spec: Any) -> Iterator[tuple[Any, str]]:
                     yield item, f"/{item.name}" if in_tree else f".{field.name}[{index}]"
 
 
-@cache
 def _is_spec(kind: type) -> bool:
-    return attrs.has(kind) and any(_KEY in field.metadata for field in attrs.fields(kind))
+    known = _are_specs.get(kind)
+    if known is None:
+        known = attrs.has(kind) and any(_KEY in field.metadata for field in attrs.fields(kind))
+        _are_specs[kind] = known
+    return known
 
 
-@cache
 def _checks(kind: type) -> tuple[tuple[attrs.Attribute[Any], Callable[[Any, Any, Any], object]], ...]:
-    return tuple((field, field.metadata[_KEY]) for field in attrs.fields(kind))
+    found = _checks_of.get(kind)
+    if found is None:
+        found = _checks_of[kind] = tuple((field, field.metadata[_KEY]) for field in attrs.fields(kind))
+    return found
 
 
 def _own_problems(spec: Any, place: str) -> Iterator[Problem]:
