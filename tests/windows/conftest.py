@@ -1,4 +1,4 @@
-"""What the tests of the launcher for Windows share: Windows, a launcher, and a watch over what it does not give back."""
+"""What the tests of the launcher for Windows share: a Windows, and a launcher that has to give everything back."""
 
 from functools import partial
 

@@ -206,8 +206,7 @@ class FakeWindows:
             raise WindowsError(numbers.ERROR_BAD_EXE_FORMAT, 8)
         streams = [self.get(handle, End | Null) for handle in (program.stdin, program.stdout, program.stderr)]
         process = self._add(main, jobs, streams, program)
-        created = Created(process=self.new(process), thread=self.new(Thread(process)), pid=process.pid)
-        return created
+        return Created(process=self.new(process), thread=self.new(Thread(process)), pid=process.pid)
 
     def _add(self, main, jobs, streams, program):
         with self._lock:

@@ -53,7 +53,7 @@ class Pipe:
         await trio.lowlevel.checkpoint()
         while left:
             if not self.holders["read"]:
-                raise BrokenPipe
+                raise PipeBrokenError
             if room := ROOM - len(self.data):
                 self.data += left[:room]
                 left = left[room:]
@@ -63,7 +63,7 @@ class Pipe:
         return len(data)
 
 
-class BrokenPipe(WindowsError, BrokenPipeError):
+class PipeBrokenError(WindowsError, BrokenPipeError):
     """What a write is told when nobody reads."""
 
     def __init__(self):

@@ -97,7 +97,7 @@ def test_one_with_a_directory_counts_from_where_the_child_will_be(program):
 
 def test_an_absolute_one_is_where_it_says():
     assert find_program(r"D:\tool.exe", {}, r"C:\here", Files(r"D:\tool.exe")) == r"D:\tool.exe"
-    with pytest.raises(RefusedError, match="was not found$"):
+    with pytest.raises(RefusedError, match=r"was not found$"):
         find_program(r"D:\tool.exe", {"PATH": r"D:\\"}, None, Files())
 
 

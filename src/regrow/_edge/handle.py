@@ -108,7 +108,7 @@ class Handle:
         return _ending(status, _usage(used, self._our_peak)) if pid else self._recall()
 
     def _recall(self) -> Ending:
-        """Somebody else has reaped it, or the kernel itself: what it used is forgotten, but perhaps not how it ended."""
+        """Somebody else has reaped it, or the kernel itself: what it used is forgotten, how it ended perhaps not."""
         status = None if self.pidfd is None else remembered_status(self.pidfd)
         return Ending() if status is None else _ending(status, None)
 

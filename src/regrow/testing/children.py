@@ -132,9 +132,9 @@ def leaves_when_terminated() -> list[str]:
 
 
 def tells_signals(names: Iterable[str]) -> list[str]:
-    """Says `armed`; for each of these signals that it hears, `main SIGNAL`.
+    """Says `armed PID PID`; for each of these signals that it hears, `main SIGNAL`.
 
-    So do two descendants, `group SIGNAL` and `session SIGNAL`: one in its group, one in a session of its own.
+    So do these two descendants, `group SIGNAL` and `session SIGNAL`: one in its group, one in a session of its own.
     """
     return _command("tells_signals", *names, file="families")
 

@@ -74,9 +74,10 @@ async def a_stop_asks_whom_it_is_to_ask(trial: Trial) -> None:
     """`to`: the main process, its group, or its tree. The kill then takes them all."""
     for to, wanted in REACHED.items():
         record = await trial.launch(children.tells_signals(["SIGUSR1"]))
-        await record.wait_printed(b"armed\n")
+        away = await _last_pid(record)
         stop = Stop(steps=[Signal("SIGUSR1")], grace=trial.grace, to=to)
         await record.controls.stop(stop)
+        _end(away)
         record.exited(signal="SIGKILL", asked=True, killed=True)
         _require_heard(trial, record, wanted)
 
@@ -85,10 +86,12 @@ async def a_signal_reaches_whom_it_is_to_reach(trial: Trial) -> None:
     """The same without a stop; what it has not been sent to does not hear it."""
     for to, wanted in REACHED.items():
         record = await trial.launch(children.tells_signals(["SIGUSR1", "SIGUSR2"]))
-        await record.wait_printed(b"armed\n")
+        away = await _last_pid(record)
         record.controls.signal("SIGUSR1", to)
         for who in _in_reach(trial, wanted):
             await record.wait_printed(f"{who} SIGUSR1\n".encode())
+        await record.controls.stop(KILL)
+        _end(away)
         _require_heard(trial, record, wanted)
 
 
@@ -126,8 +129,7 @@ async def strays_can_be_kept(trial: Trial) -> None:
     await record.wait_exited(code=0, asked=False, strays=0)
     member = await _member(trial, record)
     record.require(trial.is_alive(member), "its stray lives on")
-    with suppress(psutil.NoSuchProcess):  # that of a fake is none
-        psutil.Process(member).kill()
+    _end(member)
     record = await trial.launch(children.leaves(stays=True), strays="keep")
     member = await _member(trial, record)
     await record.controls.stop(Stop(grace=trial.long))
@@ -146,7 +148,9 @@ async def nothing_is_left_in_the_process_table(trial: Trial) -> None:
     """When the terminal fact comes: no zombie, of the main process or of a descendant."""
     record = await trial.launch(children.leaves())
     await record.wait_exited(code=0)
-    pids = [(await record.wait_for(Launched)).pid, await _member(trial, record)]
+    pids = [(await record.wait_for(Launched)).pid]
+    if trial.reaches_all:  # else it is not we who reap it
+        pids.append(await _member(trial, record))
     record.require(not any(map(trial.is_there, pids)), f"nothing is left of {pids}")
 
 
@@ -156,6 +160,20 @@ async def _member(trial: Trial, record: Record) -> int:
     member = int(record.output().split()[1])
     record.require(record.is_over or trial.is_alive(member), "its descendant runs")
     return member
+
+
+async def _last_pid(record: Record) -> int:
+    """The last one of those that it says."""
+    await record.wait_printed(b"\n")
+    return int(record.output().splitlines()[0].split()[-1])
+
+
+def _end(pid: int) -> None:
+    """What a group does not reach is left to us; if it is one of ours, for here the number may mean another process."""
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        if children.parse(process.cmdline()):
+            process.kill()
 
 
 def _heard(record: Record) -> set[str]:

@@ -80,10 +80,12 @@ def _leaves_when_terminated(life: Life) -> Script:
     return Script(descendants=[member], stdout="armed\n", stop_takes=0.0, farewell=f"member {life.pid + 1}\n")
 
 
-def _tells_signals(_: Life, *names: str) -> Script:
+def _tells_signals(life: Life, *names: str) -> Script:
     group = Descendant(ignores=names, hears="group")
     session = Descendant(in_group=False, ignores=names, hears="session")
-    return Script(descendants=[group, session], ignores=names, hears="main", stdout="armed\n")
+    return Script(
+        descendants=[group, session], ignores=names, hears="main", stdout=f"armed {life.pid + 1} {life.pid + 2}\n"
+    )
 
 
 def _crashes_sometimes(life: Life, chance: str, every: str, code: str, seed: str) -> Script:

@@ -103,18 +103,24 @@ def _holds_output(seconds: str) -> None:
 def _tells_signals(*names: str) -> None:
     """The main process, one of its group, and one with a session of its own."""
     _tell("main", names)
-    for who in ("group", "session"):
-        reading, writing = os.pipe()
-        if os.fork() == 0:
-            if who == "session":
-                os.setsid()
-            _tell(who, names)
-            os.close(writing)
-            _sleeps()
-        os.close(writing)
-        os.read(reading, 1)  # until it has said what it listens to
-    _say("armed\n")
+    members = [_listener(who, names) for who in ("group", "session")]
+    _say(f"armed {members[0]} {members[1]}\n")
     _sleeps()
+
+
+def _listener(who: str, names: tuple[str, ...]) -> int:
+    reading, writing = os.pipe()
+    member = os.fork()
+    if member == 0:
+        if who == "session":
+            os.setsid()
+        _tell(who, names)
+        os.close(writing)
+        _sleeps()
+    os.close(writing)
+    os.read(reading, 1)  # until it listens
+    os.close(reading)
+    return member
 
 
 def _tell(who: str, names: tuple[str, ...]) -> None:
