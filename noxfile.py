@@ -109,6 +109,23 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def torture(session: nox.Session) -> None:
+    """Stop and kill trees of processes that do not want to end, a thousand times and more, and count who is left."""
+    prepare(session, "test")
+    session.env["REGROW_TORTURE"] = os.environ.get("REGROW_TORTURE", "100")  # times as many as the tests do
+    folders = ["tests/containment", "tests/guardian/test_torture.py", "tests/guardian/test_crowded.py"]
+    options = ["-k", "not soaking", "-m", "", "--timeout", "12000"]
+    session.run("python", "-m", "pytest", *IN_PARALLEL, *options, *(session.posargs or folders))
+
+
+@nox.session
+def conditions(session: nox.Session) -> None:
+    """Run what touches the operating system as root and not, as the first process, without pidfds, without cgroups."""
+    prepare(session, "test")
+    session.run("python", "-m", "tests.containment.conditions", *session.posargs)
+
+
+@nox.session
 def otp(session: nox.Session) -> None:
     """Record anew what a real OTP supervisor does in each scenario."""
     if shutil.which("erl") is None:

@@ -24,3 +24,4 @@ from regrow._specs.event import SupervisorGaveUp as SupervisorGaveUp
 from regrow._specs.event import SupervisorReady as SupervisorReady
 from regrow._specs.event import SupervisorStarted as SupervisorStarted
 from regrow._specs.event import SupervisorStopping as SupervisorStopping
+from regrow._specs.event import SurvivorEnded as SurvivorEnded

@@ -182,14 +182,14 @@ async def test_keyboard_interrupt_in_the_body_stops_everything_first(autojump_cl
 
 async def test_a_simulated_hour_of_crashes_takes_well_under_a_second(autojump_clock):
     spec = supervisor(*"abcde", max_restarts=10**6)
-    began = time.perf_counter()
+    began = time.process_time()
     async with opened(spec) as tree:
         for number in range(360):
             tree.launcher.newest("abcde"[number % 5]).exit(1)
             await trio.sleep(10)
         assert trio.current_time() >= 3600
         assert tree.handle.statistics().restarts == 360
-    assert time.perf_counter() - began < 3  # 0.2 s on an idle machine
+    assert time.process_time() - began < 3  # 0.2 s on an idle machine
 
 
 @pytest.mark.parametrize("how", ["boot", "backoff", "stop"])

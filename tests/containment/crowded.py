@@ -1,8 +1,9 @@
 """In a pid namespace with hardly any process ids, where each is soon another's: nobody else may be hit.
 
-    unshare --pid --fork --mount-proc python -m tests.containment.warden python -m tests.containment.crowded FORM OPERATIONS
+    UNSHARE python -m tests.containment.warden python -m tests.containment.crowded FORM OPERATIONS
 
-Children of a tree are killed, restarted and stopped, while strangers come and go all the time. Prints one line of JSON.
+UNSHARE stands for `unshare --pid --fork --mount-proc`. Children of a tree are killed, restarted and stopped, while
+strangers come and go all the time. Prints one line of JSON.
 """
 
 # ruff: noqa: E402  a type checker for another system must not read further than the assertion
@@ -40,13 +41,17 @@ def be_strangers(news: Connection) -> None:
     been: set[int] = set()
     hit: list[tuple[int, int]] = []
     while not news.poll():
-        strangers = []
-        with suppress(BlockingIOError):  # no number is free
-            for _ in range(AT_ONCE):
-                strangers.append(subprocess.Popen(["sleep", "0.01"], start_new_session=True))
+        strangers = [stranger for _ in range(AT_ONCE) if (stranger := be_a_stranger())]
         been |= {stranger.pid for stranger in strangers}
         hit += [(stranger.pid, stranger.returncode) for stranger in strangers if stranger.wait()]
     news.send((been, hit))
+
+
+def be_a_stranger() -> subprocess.Popen[bytes] | None:
+    try:
+        return subprocess.Popen(["sleep", "0.01"], start_new_session=True)
+    except BlockingIOError:  # no number is free
+        return None
 
 
 async def storm(form: str, operations: int) -> set[int]:
@@ -87,7 +92,7 @@ async def bother(supervisor: SupervisorHandle, name: str, operations: int) -> No
                 case _:
                     await child.stop()
                     await child.start()
-        await trio.sleep(0)
+        await trio.lowlevel.checkpoint()
 
 
 def crowd(form: str, operations: int) -> None:

@@ -17,7 +17,7 @@ echo main $$; {main} # {marker}"""
 
 _SLEEPS = "exec sleep {marker}"
 _TO_BREED = "i=0; while [ $i -lt 60 ]; do i=$((i+1)); (env -i setsid sleep {marker} &) done"
-_HOPS = "f() {{ f & exit; }}; f & g='setsid sh -c \"$g\" & # {marker}'; export g; setsid sh -c \"$g\" &"
+_HOPS = 'f() {{ f & exit; }}; f & g=\'setsid sh -c "$g" & # {marker}\'; export g; setsid sh -c "$g" &'
 
 MOODS: dict[str, dict[str, str]] = {
     "plain": {},

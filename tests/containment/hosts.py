@@ -17,10 +17,9 @@ from collections.abc import Callable
 from typing import Any
 
 import trio
+from tests.containment.layers import launcher
 
 from regrow import ChildSpec, SupervisorSpec, open_supervisor
-from regrow._edge.local import LocalLauncher
-from regrow._edge.tuning import Tuning
 from regrow.events import ChildExited
 
 CODES = [1, 2, 3, 4]
@@ -53,7 +52,8 @@ def by_asyncio() -> list[int | None]:
 
 
 def by_multiprocessing(method: str) -> list[int | None]:
-    processes: list[Any] = [multiprocessing.get_context(method).Process(target=os._exit, args=(n,)) for n in CODES]
+    context: Any = multiprocessing.get_context(method)
+    processes = [context.Process(target=os._exit, args=(code,)) for code in CODES]
     for process in processes:
         process.start()
     for process in processes:
@@ -102,7 +102,7 @@ def ways_with(sigchld: str) -> list[str]:
     return [name for name in WAYS if sigchld != "ignored" or name != "waitpid(-1)"]
 
 
-async def live(guardian: str, sigchld: str) -> dict[str, object]:
+async def live(layer: str, sigchld: str) -> dict[str, object]:
     exits: list[ChildExited] = []
     theirs = {}
 
@@ -110,8 +110,7 @@ async def live(guardian: str, sigchld: str) -> dict[str, object]:
         if isinstance(event, ChildExited) and event.path != "stays":
             exits.append(event)
 
-    launcher = LocalLauncher(tuning=Tuning(guardian=guardian))
-    async with open_supervisor(storm(), launcher=launcher, sinks=[hear]) as supervisor:
+    async with open_supervisor(storm(), launcher=launcher(layer), sinks=[hear]) as supervisor:
         for name in ways_with(sigchld):
             theirs[name] = await trio.to_thread.run_sync(WAYS[name])
         stays = supervisor["stays"].status()
@@ -119,10 +118,10 @@ async def live(guardian: str, sigchld: str) -> dict[str, object]:
     return {"theirs": theirs, "ours": sorted(ours, key=str), "count": len(exits), "stays": stays.incarnation}
 
 
-def main(guardian: str, sigchld: str) -> None:
+def main(layer: str, sigchld: str) -> None:
     heard: list[int] = []
     ways = {"default": signal.SIG_DFL, "handled": lambda number, frame: heard.append(number), "ignored": signal.SIG_IGN}
     signal.signal(signal.SIGCHLD, ways[sigchld])
-    result = trio.run(live, guardian, sigchld)
+    result = trio.run(live, layer, sigchld)
     is_untouched = signal.getsignal(signal.SIGCHLD) == ways[sigchld]
     print(json.dumps({**result, "is untouched": is_untouched, "heard": len(heard)}))

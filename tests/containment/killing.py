@@ -1,8 +1,8 @@
 """Kill a supervisor, or a guardian, or both, at a random moment of boot, restart storm and stop; look who is left.
 
-    python -m tests.containment.killing GUARDIAN MODE RUNS [SEED]
+    python -m tests.containment.killing LAYER MODE RUNS [SEED]
 
-GUARDIAN is `compiled` or `python`. Prints one line of JSON. The supervisor is forked from this process, which starts
+Prints one line of JSON. The supervisor is forked from this process, which starts
 fast; it opens a tree, disturbs it, closes it, and so on until it is killed. Who is left is counted by the kernel: this
 process has asked for all orphans, and when it has no child any more, nobody is left.
 """
@@ -29,6 +29,7 @@ from contextlib import suppress
 import attrs
 import trio
 from tests.containment.families import MOODS, torture_tree
+from tests.containment.layers import containment, launcher
 from tests.containment.warden import (
     PATIENCE,
     become_subreaper,
@@ -44,8 +45,6 @@ from tests.guardian.hostile import KINDS, LEAVERS, command, facts, new_marker
 from tests.guardian.torture import RARE, kill
 
 from regrow import ChildSpec, RegrowError, SupervisorHandle, SupervisorSpec, open_supervisor
-from regrow._edge.local import LocalLauncher
-from regrow._edge.tuning import Tuning
 
 BOUND = 1.0  # seconds until everybody is to be gone
 SPAN = 0.15  # seconds: a supervisor is killed at a random moment of that many, in a random phase
@@ -93,20 +92,20 @@ class Way:
     """Whether a copy of it lives on, holding all that it holds."""
 
 
-def supervise(guardian: str, chance: random.Random, diary: Diary, way: Way) -> None:
+def supervise(layer: str, chance: random.Random, diary: Diary, way: Way) -> None:
     """Open trees, disturb them, close them, for ever."""
     signal.signal(signal.SIGUSR1, lambda *_: os.execv("/bin/sleep", ["sleep", "60"]))
     signal.signal(signal.SIGUSR2, lambda *_: os._exit(0))
     ballast = b"x" * way.ballast  # all of it is written to
-    trio.run(storm, guardian, chance, diary, way)
+    trio.run(storm, layer, chance, diary, way)
     del ballast
 
 
-async def storm(guardian: str, chance: random.Random, diary: Diary, way: Way) -> None:
-    launcher = LocalLauncher(tuning=Tuning(guardian=guardian))
+async def storm(layer: str, chance: random.Random, diary: Diary, way: Way) -> None:
     while True:
         diary.phase = "boot"
-        async with open_supervisor(a_tree(chance), launcher=launcher, sinks=[]) as supervisor:
+        spec = a_tree(chance, containment(layer))
+        async with open_supervisor(spec, launcher=launcher(layer), sinks=[]) as supervisor:
             if way.forks and not diary.copy:
                 diary.copy = start_copy()
             diary.phase = "storm"
@@ -122,7 +121,7 @@ def start_copy() -> int:
     return copy.pid
 
 
-def a_tree(chance: random.Random) -> SupervisorSpec:
+def a_tree(chance: random.Random, containment: str) -> SupervisorSpec:
     """The torture tree in two moods, and whoever else does not want to be stopped; some crash again and again."""
     marker = new_marker()
     kinds = [kind for kind in (*KINDS, *LEAVERS) if kind not in RARE] * 8 + list(RARE)
@@ -130,7 +129,14 @@ def a_tree(chance: random.Random) -> SupervisorSpec:
     commands += [command(kind, marker) for kind in chance.sample(kinds, k=3)]
     chance.shuffle(commands)
     children = [
-        ChildSpec(name=f"c{number}", command=command, output="discard", stop=0.05, backoff=None)
+        ChildSpec(
+            name=f"c{number}",
+            command=command,
+            containment=containment,
+            output="discard",
+            stop=0.05,
+            backoff=None,
+        )
         for number, command in enumerate(commands)
     ]
     return SupervisorSpec(name="app", children=children, max_restarts=1_000_000)
@@ -166,13 +172,13 @@ async def disturb_one(supervisor: SupervisorHandle, chance: random.Random) -> No
 class Run:
     """One supervisor, and its end. What the torture of the bare guardians does to one, it can do to this, too."""
 
-    def __init__(self, guardian: str, chance: random.Random, way: Way) -> None:
+    def __init__(self, layer: str, chance: random.Random, way: Way) -> None:
         self.chance = chance
         self.diary = Diary()
         self.supervisor = os.fork()
         if self.supervisor == 0:
             try:
-                supervise(guardian, random.Random(chance.random()), self.diary, way)
+                supervise(layer, random.Random(chance.random()), self.diary, way)
             finally:
                 os._exit(1)
 
@@ -243,6 +249,12 @@ def kill_supervisor_then_guardian(run: Run) -> None:
         kill(victim[:1])
 
 
+def kill_all_guardians_and_supervisor(run: Run) -> None:
+    """In one breath; those first who would notice it last."""
+    nests, shims = run.guardians()
+    kill([*nests, *shims, run.supervisor])
+
+
 def stop_then_kill(run: Run) -> None:
     kill([run.supervisor], signal.SIGSTOP)
     time.sleep(run.chance.uniform(0, 0.05))
@@ -273,6 +285,7 @@ MODES = {
     "supervisor exits": Mode(bare.leave),
     "supervisor execs": Mode(bare.execute, wait=Run.wait_until_alone),
     "supervisor forks": Mode(bare.kill_supervisor, Way(forks=True), since="storm", wait=Run.wait_until_alone),
+    "all guardians+supervisor": Mode(kill_all_guardians_and_supervisor),
     "supervisor of 1 GiB": Mode(bare.kill_supervisor, Way(ballast=GIB)),
 }
 
@@ -299,11 +312,11 @@ class Result:
         }
 
 
-def torture(guardian: str, mode: Mode, runs: int, seed: int) -> Result:
+def torture(layer: str, mode: Mode, runs: int, seed: int) -> Result:
     chance = random.Random(seed)
     result = Result()
     for _ in range(runs):
-        run = Run(guardian, chance, mode.way)
+        run = Run(layer, chance, mode.way)
         try:
             strike(run, mode, result)
         except AssertionError as reason:
@@ -324,10 +337,17 @@ def strike(run: Run, mode: Mode, result: Result) -> None:
     result.times.append(mode.wait(run))
 
 
-def main(guardian: str, name: str, runs: int, seed: int) -> None:
+async def sweep(layer: str) -> None:
+    """The next supervisor removes the control groups of those who have died."""
+    async with launcher(layer).open():
+        pass
+
+
+def main(layer: str, name: str, runs: int, seed: int) -> None:
     become_subreaper()
-    result = torture(guardian, MODES[name], runs, seed)
-    print(json.dumps({"guardian": guardian, "mode": name, "seed": seed, **result.summary()}))
+    result = torture(layer, MODES[name], runs, seed)
+    trio.run(sweep, layer)
+    print(json.dumps({"layer": layer, "mode": name, "seed": seed, **result.summary()}))
 
 
 if __name__ == "__main__":

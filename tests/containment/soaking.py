@@ -1,6 +1,6 @@
 """Restart children as fast as it goes, and look what that leaves behind: descriptors, threads, tasks, memory, zombies.
 
-    python -m tests.containment.soaking GUARDIAN RESTARTS SECONDS
+    python -m tests.containment.soaking LAYER RESTARTS SECONDS
 
 Ends after so many restarts, or so many seconds. Prints one line of JSON: what there was when a fifth of that was over,
 and what there was in the end; and each zombie that somebody who had time for it did not reap.
@@ -24,12 +24,11 @@ from multiprocessing.connection import Connection, Pipe
 import attrs
 import psutil
 import trio
+from tests.containment.layers import launcher
 from tests.containment.warden import children, descendants, named
 from tests.guardian.hostile import Identity, facts
 
 from regrow import ChildSpec, SupervisorHandle, SupervisorSpec, open_supervisor
-from regrow._edge.local import LocalLauncher
-from regrow._edge.tuning import Tuning
 
 LOOPS = 8
 WARM_UP = 5  # a fifth of the restarts
@@ -124,16 +123,15 @@ class Belongings:
         )
 
 
-async def soak(guardian: str, restarts: int, seconds: float) -> dict[str, object]:
+async def soak(layer: str, restarts: int, seconds: float) -> dict[str, object]:
     loops = [f"loop{number}" for number in range(LOOPS)]
     specs = [
         ChildSpec(name=name, command=["/bin/true"], autostart=False, backoff=None, output="discard") for name in loops
     ]
     specs.append(ChildSpec(name="stays", command=["/bin/sleep", "36000"]))
     spec = SupervisorSpec(name="app", children=specs, max_restarts=1_000_000, window=0.1)
-    launcher = LocalLauncher(tuning=Tuning(guardian=guardian))
     began = time.monotonic()
-    async with open_supervisor(spec, launcher=launcher, sinks=[], journal_size=100) as supervisor:
+    async with open_supervisor(spec, launcher=launcher(layer), sinks=[], journal_size=100) as supervisor:
         await run(supervisor, loops, restarts // WARM_UP, seconds / WARM_UP)
         before = Belongings.now()
         await run(supervisor, loops, restarts, seconds)
@@ -161,7 +159,7 @@ async def run(supervisor: SupervisorHandle, loops: list[str], restarts: int, sec
             await supervisor[name].stop()
 
 
-def main(guardian: str, restarts: int, seconds: float) -> None:
+def main(layer: str, restarts: int, seconds: float) -> None:
     ours, theirs = Pipe()
     watcher = os.fork()
     if watcher == 0:
@@ -171,12 +169,12 @@ def main(guardian: str, restarts: int, seconds: float) -> None:
         finally:
             os._exit(0)
     theirs.close()
-    result = trio.run(soak, guardian, restarts, seconds)
+    result = trio.run(soak, layer, restarts, seconds)
     ours.send("stop")
     left, longest = ours.recv()
     os.waitpid(watcher, 0)
     zombies = {"zombies left lying": left, "longest zombie (ms)": round(longest * 1000, 1)}
-    print(json.dumps({"guardian": guardian, **result, **zombies}))
+    print(json.dumps({"layer": layer, **result, **zombies}))
 
 
 if __name__ == "__main__":

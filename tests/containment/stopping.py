@@ -1,10 +1,10 @@
 """Start torture trees and stop them, many times, and look who is left when a stop has returned.
 
-    python -m tests.containment.stopping GUARDIAN MOOD RUNS
+    python -m tests.containment.stopping LAYER MOOD RUNS
 
-GUARDIAN is `compiled` or `python`. Prints one line of JSON. Who is left is counted in three ways: by the identities
-that the four had when they ran; by the marker in the command line of whoever else they have made; and, when the tree
-is closed, by the kernel, which then has no child of ours any more.
+Prints one line of JSON. Who is left is counted in three ways: by the identities of all who ran just before the stop; by
+the marker in the command line of whoever was born later; and, when the tree is closed, by the kernel, which then has no
+child of ours any more.
 """
 
 # ruff: noqa: E402  a type checker for another system must not read further than the assertion
@@ -20,12 +20,11 @@ import time
 import attrs
 import trio
 from tests.containment.families import MEMBERS, torture_tree
-from tests.containment.warden import become_subreaper, collect, describe, end_everybody, identity, is_left
+from tests.containment.layers import containment, launcher, level
+from tests.containment.warden import become_subreaper, collect, describe, end_everybody, is_left
 from tests.guardian.hostile import Identity, alive, new_marker
 
 from regrow import ChildSpec, SupervisorHandle, SupervisorSpec, open_supervisor
-from regrow._edge.local import LocalLauncher
-from regrow._edge.tuning import Tuning
 from regrow.events import ChildOutput, Event
 
 GRACE = 0.2
@@ -38,25 +37,27 @@ class Lane:
 
     name: str
     marker: str = attrs.field(factory=new_marker)
-    family: dict[str, int] = attrs.field(factory=dict[str, int])
+    family: set[str] = attrs.field(factory=set[str])
     is_complete: trio.Event = attrs.field(factory=trio.Event)
 
     def hear(self, line: str) -> None:
         """One of them says who it is; or the shell tells how one has ended."""
-        name, _, pid = line.partition(" ")
+        name, _, _ = line.partition(" ")
         if name in MEMBERS:
-            self.family[name] = int(pid)
+            self.family.add(name)
         if len(self.family) == len(MEMBERS):
             self.is_complete.set()
 
     async def assemble(self, supervisor: SupervisorHandle) -> set[Identity]:
-        """Start the child; return who its four are when they are all there."""
-        self.family = {}
+        """Start the child; return who there is when its four are all there."""
+        self.family = set()
         self.is_complete = trio.Event()
         await supervisor[self.name].start()
         with trio.fail_after(30):
             await self.is_complete.wait()
-        return {identity(pid) for pid in self.family.values()}
+        everybody = alive(self.marker)
+        assert len(everybody) >= len(MEMBERS)
+        return everybody
 
 
 @attrs.define
@@ -67,9 +68,9 @@ class Result:
     left: list[object] = attrs.field(factory=list[object])
     late: list[float] = attrs.field(factory=list[float])
 
-    def note(self, four: set[Identity], marker: str, seconds: float) -> None:
+    def note(self, everybody: set[Identity], marker: str, seconds: float) -> None:
         """A stop has returned, this very moment."""
-        left = {who for who in four if is_left(who)} | alive(marker)
+        left = {who for who in everybody if is_left(who)} | alive(marker)
         if left:
             self.left.append({"who": sorted(left), "now": describe({pid for pid, _ in left})})
         if seconds > GRACE + 1:
@@ -88,7 +89,7 @@ class Result:
         }
 
 
-async def torture(guardian: str, mood: str, runs: int) -> Result:
+async def torture(layer: str, mood: str, runs: int) -> Result:
     lanes = {name: Lane(name) for name in map(str, range(min(LANES, runs)))}
     result = Result()
     todo = iter(range(runs))
@@ -99,20 +100,26 @@ async def torture(guardian: str, mood: str, runs: int) -> Result:
 
     async def drive(supervisor: SupervisorHandle, lane: Lane) -> None:
         for _ in todo:
-            four = await lane.assemble(supervisor)
+            everybody = await lane.assemble(supervisor)
+            assert supervisor[lane.name].status().containment == level(layer)
             began = time.monotonic()
             await supervisor[lane.name].stop()
-            result.note(four, lane.marker, time.monotonic() - began)
+            result.note(everybody, lane.marker, time.monotonic() - began)
 
     children = [
         ChildSpec(
-            name=lane.name, command=torture_tree(mood, lane.marker), output="events", stop=GRACE, autostart=False
+            name=lane.name,
+            command=torture_tree(mood, lane.marker),
+            containment=containment(layer),
+            output="events",
+            stop=GRACE,
+            autostart=False,
         )
         for lane in lanes.values()
     ]
-    launcher = LocalLauncher(tuning=Tuning(guardian=guardian))
+    spec = SupervisorSpec(name="app", children=children)
     async with (
-        open_supervisor(SupervisorSpec(name="app", children=children), launcher=launcher, sinks=[hear]) as supervisor,
+        open_supervisor(spec, launcher=launcher(layer), sinks=[hear]) as supervisor,
         trio.open_nursery() as nursery,
     ):
         for lane in lanes.values():
@@ -120,16 +127,15 @@ async def torture(guardian: str, mood: str, runs: int) -> Result:
     return result
 
 
-def main(guardian: str, mood: str, runs: int) -> None:
+def main(layer: str, mood: str, runs: int) -> None:
     become_subreaper()
+    result = trio.run(torture, layer, mood, runs)
     try:
-        result = trio.run(torture, guardian, mood, runs)
         collect(patience=1)
     except AssertionError as left:
         result.left.append(str(left))
-    finally:
         end_everybody()
-    print(json.dumps({"guardian": guardian, "mood": mood, **result.summary()}))
+    print(json.dumps({"layer": layer, "mood": mood, **result.summary()}))
 
 
 if __name__ == "__main__":

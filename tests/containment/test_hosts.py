@@ -14,7 +14,9 @@ UNKNOWN = [["exits", None, None], ["killed", None, None]]
 
 
 def host(guardian: str, sigchld: str) -> dict[str, Any]:
-    return result_of([sys.executable, "-c", f"from tests.containment.hosts import main; main({guardian!r}, {sigchld!r})"])
+    return result_of(
+        [sys.executable, "-c", f"from tests.containment.hosts import main; main({guardian!r}, {sigchld!r})"]
+    )
 
 
 @pytest.mark.parametrize("sigchld", ["default", "handled", "ignored"])

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import pytest
 import trio
 from tests.actors.helpers import until
 from tests.containment.families import MEMBERS, torture_tree
 from tests.containment.harness import FACTOR
+from tests.containment.layers import launcher
 from tests.containment.warden import children, identity, is_left, named
 from tests.guardian.hostile import new_marker
 
 from regrow import ChildSpec, ChildStatus, SupervisorSpec, TooManyRestartsError, open_supervisor
-from regrow._edge.local import LocalLauncher
-from regrow._edge.tuning import Tuning
 from regrow.events import ChildExited, ChildOutput, ChildStarted
 from regrow.exceptions import InvalidStateError
 
@@ -34,9 +34,8 @@ def tree(*children, **settings) -> SupervisorSpec:
 
 @asynccontextmanager
 async def opened(guardian, spec, **settings):
-    launcher = LocalLauncher(tuning=Tuning(guardian=guardian))
     with trio.fail_after(PATIENCE):
-        async with open_supervisor(spec, launcher=launcher, **{"sinks": [], **settings}) as supervisor:
+        async with open_supervisor(spec, launcher=launcher(guardian), **{"sinks": [], **settings}) as supervisor:
             yield supervisor
 
 
@@ -55,9 +54,7 @@ async def all_are_back(supervisor, incarnation=2) -> None:
     """Return when every child is ready in that incarnation, or a later one."""
 
     def hold() -> bool:
-        return all(
-            status.state == "ready" and status.incarnation >= incarnation for status in processes(supervisor)
-        )
+        return all(status.state == "ready" and status.incarnation >= incarnation for status in processes(supervisor))
 
     await until(supervisor, hold)
 
@@ -125,14 +122,18 @@ async def test_nests_killed_again_and_again_in_a_restart_storm_do_not_end_a_tree
             for number in range(5):
                 nursery.start_soon(bother, supervisor, f"c{number}")
             for _ in range(10 * FACTOR):
-                seen = supervisor.statistics().launches
-                await until(supervisor, lambda seen=seen: supervisor.statistics().launches > seen + 2 and nests())
+                await until(supervisor, partial(is_busy, supervisor, supervisor.statistics().launches))
                 kill_nest()
             nursery.cancel_scope.cancel()
         for number in range(5):
             await supervisor[f"c{number}"].wait_ready()
         await until(supervisor, lambda: len(nests()) == 1)
         assert supervisor.status().state == "ready"
+
+
+def is_busy(supervisor, launches) -> bool:
+    """Whether there is a nest, and more than two launches more."""
+    return supervisor.statistics().launches > launches + 2 and bool(nests())
 
 
 async def bother(supervisor, name) -> None:

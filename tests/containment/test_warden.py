@@ -11,9 +11,7 @@ SCRUBBED = "(env -i setsid sh -c 'sleep 1000' &); exit {code}"
 
 
 def watch(*program: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command("warden", *program), cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.run(command("warden", *program), cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True)
 
 
 @pytest.mark.parametrize("code", [0, 7])

@@ -125,7 +125,7 @@ def _name(pid: int) -> str:
 def watch_over(command: list[str]) -> int:
     """Run *command*; its exit code, or 1 if anybody has outlived it."""
     become_subreaper()
-    main = os.spawnvp(os.P_NOWAIT, command[0], command)
+    main = os.posix_spawnp(command[0], command, os.environ)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda got, _: os.kill(main, got))
     pid = status = 0

@@ -18,6 +18,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from regrow._edge import handle as handles
 from regrow._edge import strays
+from regrow._edge.holding import Ending
 from regrow._edge.pidfd import remembered_status
 from regrow._specs.protocol import Exited
 from regrow._specs.stop import KILL, Stop
@@ -246,7 +247,7 @@ def test_what_somebody_else_has_reaped_is_never_signalled_again(child, handle, m
     handle.send_group(signal.SIGTERM)
     assert handle.is_dead()
     is_known = handle.pidfd is not None and kernel_remembers()
-    assert handle.reap() == handles.Ending(signal="SIGKILL" if is_known else None)
+    assert handle.reap() == Ending(signal="SIGKILL" if is_known else None)
 
 
 def test_a_stranger_who_got_the_number_of_one_that_somebody_else_has_reaped_is_neither_waited_for_nor_reaped(child):

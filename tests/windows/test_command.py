@@ -4,7 +4,7 @@ import errno
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.windows.processes import to_arguments
 
@@ -14,6 +14,7 @@ from regrow._edge.windows.refusals import RefusedError
 arguments = st.lists(st.text(string.ascii_letters + ' \t"\\&|^%ü', max_size=12), max_size=5)
 
 
+@settings(deadline=None)
 @given(arguments)
 def test_arguments_arrive_as_they_are(rest):
     assert to_arguments(command_line(["prog.exe", *rest])) == ["prog.exe", *rest]

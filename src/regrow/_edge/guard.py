@@ -150,8 +150,8 @@ class Guard:
             self._code = ended.si_status
         elif ended.si_code != os.CLD_STOPPED:
             self._code = -ended.si_status
-        elif ended.si_status in _STOPS:
-            os.kill(os.getpid(), signal.SIGSTOP)
+        else:
+            pass
 
 
 def children() -> Iterator[int]:

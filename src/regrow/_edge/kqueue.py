@@ -15,6 +15,7 @@ assert sys.platform != "win32"
 
 import select
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 import attrs
@@ -127,8 +128,6 @@ if sys.platform != "linux":
 def make_exits() -> Exits | None:
     """The queue of this system; `None`: there is none, or no descriptor for it."""
     if sys.platform != "linux":
-        try:
+        with suppress(OSError):
             return Kqueue()
-        except OSError:
-            return None
     return None

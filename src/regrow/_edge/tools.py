@@ -18,6 +18,7 @@ from regrow._edge.grouped import GroupForm
 from regrow._edge.handle import has_pidfd
 from regrow._edge.hatching import guardians
 from regrow._edge.holding import Form, Spawned
+from regrow._edge.kqueue import make_exits
 from regrow._edge.nest import Surroundings
 from regrow._edge.nests import Nests
 from regrow._edge.order import Order
@@ -46,7 +47,7 @@ class Tools(Workshop):
         super().__init__(tuning)
         self.with_pidfd = tuning.pidfd and has_pidfd()
         self.reactor = make_reactor(tuning)
-        self.deaths = Deaths(self.reactor)
+        self.deaths = Deaths(self.reactor, make_exits())
         self.strays = Strays()
         self.sockets = Sockets()
         self.environments = Environments(memory.environment)
@@ -128,4 +129,5 @@ class Tools(Workshop):
                 await self.spawner.close()
             await self.outlets.close()
         finally:
+            self.deaths.close()
             self.reactor.close()

@@ -1,4 +1,4 @@
-"""Who has died: a pidfd tells, and where there is none, a sweep."""
+"""Who has died: a pidfd tells, or a kqueue, and where there is neither, a sweep."""
 
 # ruff: noqa: E402  a type checker for another system must not read further than the assertion
 from __future__ import annotations
@@ -14,6 +14,7 @@ import trio
 from trio.lowlevel import enable_ki_protection
 
 from regrow._edge.handle import Handle
+from regrow._edge.kqueue import Exits, Knotes
 from regrow._edge.reactor import Reactor
 
 _FIRST, _LAST = 0.001, 0.1  # seconds between two sweeps: soon after news, and while nothing happens
@@ -22,16 +23,19 @@ _FIRST, _LAST = 0.001, 0.1  # seconds between two sweeps: soon after news, and w
 class Deaths:
     """Tells of each process, once, that it is dead. It is not reaped then."""
 
-    def __init__(self, reactor: Reactor) -> None:
+    def __init__(self, reactor: Reactor, exits: Exits | None = None) -> None:
         self._reactor = reactor
         self._sweep = Sweep()
+        self._knotes = None if exits is None else Knotes(exits, reactor, self._sweep)
 
     def watch(self, handle: Handle, tell: Callable[[], None]) -> None:
         """Call *tell* when the process is dead."""
-        if handle.pidfd is None:
-            self._sweep.watch(handle, tell)
-        else:
+        if handle.pidfd is not None:
             self._reactor.watch(handle.pidfd, partial(self._look, handle, handle.pidfd, tell))
+        elif self._knotes is not None:
+            self._knotes.watch(handle, tell)
+        else:
+            self._sweep.watch(handle, tell)
 
     def hurry(self, handle: Handle) -> None:
         """Look soon: there is reason to believe that it is dying."""
@@ -42,6 +46,11 @@ class Deaths:
     async def run(self) -> None:
         """Do what takes a task, until cancelled; then it may be run again."""
         await self._sweep.run()
+
+    def close(self) -> None:
+        """Give back what it needed itself. While the reactor is there."""
+        if self._knotes is not None:
+            self._knotes.close()
 
     def _look(self, handle: Handle, pidfd: int, tell: Callable[[], None]) -> None:
         self._reactor.unwatch(pidfd)

@@ -9,6 +9,7 @@ assert sys.platform == "linux"
 
 import os
 import signal
+from typing import Any
 
 import pytest
 import trio
@@ -163,6 +164,19 @@ async def test_an_end_that_does_not_come_is_complained_of_and_waited_for(garden,
     leaf.drop()
 
 
+async def test_whoever_waits_for_an_end_sleeps(garden, unkillable):
+    leaf = await garden.take()
+    process = sleep_in(garden.path / leaf.name)
+    held = unkillable(process.pid)
+    emptying: Any = garden.leaves._watch
+    told = await garden.kill_and_wait(leaf, patience=0.05)
+    assert emptying._epoll.poll(0.05) == []
+    held.let_go()
+    await until(lambda: told == ["complaint", "empty"])
+    process.wait()
+    leaf.drop()
+
+
 async def test_what_is_held_still_does_nothing(garden):
     leaf = await garden.take()
     process = sleep_in(garden.path / leaf.name)
@@ -260,6 +274,19 @@ async def test_whoever_waits_when_it_ends_gets_none(garden):
     garden.leaves.ask(answers.append)
     garden.leaves.close()
     assert answers == [None]
+
+
+async def test_an_end_while_many_are_being_made_leaves_none(garden):
+    (await garden.take()).drop()
+    answers = []
+    for _ in range(200):
+        garden.leaves.ask(answers.append)
+    await until(lambda: answers)
+    garden.leaves.close()
+    assert len(answers) == 200
+    for leaf in answers:
+        if leaf is not None:
+            leaf.drop()
 
 
 async def test_all_that_is_left_is_ended_with_it(garden):
