@@ -12,7 +12,7 @@ from tests.containment.harness import FACTOR, command, result_of
 from tests.edge.forms import FORMS
 from tests.guardian.test_crowded import UNSHARE, has_own_limit
 
-OPERATIONS = {"compiled": 25, "python": 15, "guardian_no_epoll_no_pidfd": 15}
+OPERATIONS = {"compiled": 25, "python_no_epoll_no_pidfd": 15}
 
 
 @pytest.mark.timeout(120 * FACTOR)

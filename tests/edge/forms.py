@@ -8,12 +8,10 @@ from regrow._edge.tuning import Tuning
 
 GUARDED = {
     "compiled": Tuning(guardian="compiled"),
-    "python": Tuning(guardian="python"),
-    "guardian_no_epoll_no_pidfd": Tuning(guardian="python", epoll=False, pidfd=False),
+    "python_no_epoll_no_pidfd": Tuning(guardian="python", epoll=False, pidfd=False),
 }
 GROUP = {
     "group": Tuning(guardian="none"),
-    "group_no_pidfd": Tuning(guardian="none", pidfd=False),
     "group_no_epoll_no_pidfd": Tuning(guardian="none", epoll=False, pidfd=False),
 }
 FORMS = {**GUARDED, **GROUP}

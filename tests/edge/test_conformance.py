@@ -54,7 +54,7 @@ async def test_a_fake_launcher_keeps_its_promise(check, launch_takes, containmen
 
 
 @each_promise
-@pytest.mark.parametrize("tuning", ["compiled", "python", "group", "group_no_epoll_no_pidfd"], indirect=True)
+@pytest.mark.parametrize("tuning", ["compiled", "python_no_epoll_no_pidfd", "group"], indirect=True)
 async def test_a_local_launcher_keeps_its_promise(check, tuning):
     await run_check(check, lambda: LocalLauncher(tuning=tuning), Conditions())
 

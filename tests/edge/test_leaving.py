@@ -227,10 +227,10 @@ async def test_a_start_that_hangs_in_its_exec_is_ended_when_it_comes_back(close,
     begun = threading.Event()
     spawned = []
 
-    def spawn(order, **options):
+    def spawn(order, sockets, **options):
         begun.set()
         time.sleep(0.5)  # a filesystem that hangs
-        spawned.append(spawning.spawn(order, **options))
+        spawned.append(spawning.spawn(order, sockets, **options))
         return spawned[0]
 
     monkeypatch.setattr("regrow._edge.grouped.spawn", spawn)
@@ -250,10 +250,10 @@ def test_a_start_that_comes_back_when_the_whole_run_is_over_is_ended_too(launche
     monkeypatch.setattr("regrow._edge.tools._CLOSE", 0.05)
     begun = threading.Event()
 
-    def spawn(order, **options):
+    def spawn(order, sockets, **options):
         begun.set()
         time.sleep(0.5)
-        return spawning.spawn(order, **options)
+        return spawning.spawn(order, sockets, **options)
 
     monkeypatch.setattr("regrow._edge.grouped.spawn", spawn)
 

@@ -23,7 +23,7 @@ def loaded_by(code):
     return set(result.stderr.split())
 
 
-@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["check", "--help"]])
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["check", "--help"], ["doctor", "--help"]])
 def test_help_imports_nothing_but_argparse(words):
     loaded = loaded_by(f"from regrow._cli.main import main\ntry: main({words!r})\nexcept SystemExit: pass")
     assert not loaded & HEAVY

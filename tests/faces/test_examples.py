@@ -50,6 +50,11 @@ the story: supervisor 'app' gave up: .* the last straw was workers/bad: crashed 
  +\| no licence found
 application: goes on without it
 """,
+    "06_state_dir.py": r"""
+the second is refused: the first is process \d+
+ended before the start: \d
+the worker runs: ready
+""",
 }
 
 

@@ -150,8 +150,8 @@ class Guard:
             self._code = ended.si_status
         elif ended.si_code != os.CLD_STOPPED:
             self._code = -ended.si_status
-        else:
-            pass
+        elif ended.si_status in _STOPS:
+            os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def children() -> Iterator[int]:

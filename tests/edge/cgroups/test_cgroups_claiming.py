@@ -190,3 +190,19 @@ def test_whoever_holds_our_lock_keeps_us_from_nothing(ground, as_root, user):
         disclaim(str(ground.path), claimed, soon())
         process.kill()
     assert sweep(str(ground.path), soon()).removed == (str(left),)
+
+
+def test_what_is_swept_between_two_of_our_steps_is_not_ours(ground):
+    lines = (
+        "from regrow._edge.cgroups.claiming import claim",
+        f"place = {str(ground.path)!r}",
+        "left = [1]",
+        "def hook(event, arguments):",
+        "    if event == 'fcntl.flock' and left:",
+        "        left.clear()",
+        "        for name in os.listdir(place):",
+        "            if name.startswith('regrow-'): os.rmdir(f'{place}/{name}')",
+        "sys.addaudithook(hook)",
+        "print(os.path.exists(f'{place}/{claim(place).name}'), left)",
+    )
+    assert ground.run(*lines) == "True []"

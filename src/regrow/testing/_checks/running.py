@@ -83,6 +83,7 @@ async def what_is_paused_does_nothing(trial: Trial) -> None:
         record.controls.pause()
     except PlatformNotSupportedError:
         return
+    await trio.sleep(trial.grace)  # the order may have a way to go
     await record.controls.write_stdin(b"hello")
     with trio.move_on_after(trial.grace) as waited:
         await record.wait_printed(b"hello")
