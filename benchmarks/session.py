@@ -41,6 +41,9 @@ class Plan:
     peer_rounds: int = 2
     """Peers need minutes for what takes seconds otherwise, and differ by more than chance could explain."""
 
+    idle_rounds: int = 2
+    """What is idle hardly varies, and takes its time."""
+
 
 @attrs.frozen
 class Turn:
@@ -95,6 +98,8 @@ def _turns(present: Sequence[Contestant], plan: Plan, number: int) -> list[Turn]
     """Everything that is done in round *number*."""
     takes_part = [one for one in present if one.kind is not Kind.PEER or number < plan.peer_rounds]
     turns = [turn for one in takes_part for turn in _common(one, plan)]
+    if number < plan.idle_rounds:
+        turns += [turn for one in takes_part for turn in _sized(one, plan, workloads.idle)]
     watched = [one for one in takes_part if one.name in {FLOOR, *LEVELS}]
     turns += [Turn(one, inside.stalls, 100) for one in watched]
     grown = [one for one in takes_part if one.name in {COMPILED, GROUP}]
@@ -104,13 +109,16 @@ def _turns(present: Sequence[Contestant], plan: Plan, number: int) -> list[Turn]
 
 def _common(one: Contestant, plan: Plan) -> list[Turn]:
     """What everybody does, as far as it can."""
-    sizes = [size for size in plan.sizes if size <= one.most]
-    turns = [Turn(one, workload, size) for workload in (workloads.pulse, workloads.idle) for size in sizes]
+    turns = _sized(one, plan, workloads.pulse)
     turns += [Turn(one, workloads.deaf, 20), Turn(one, workloads.orphans, 50)]
     if one.restarts:
-        turns += [Turn(one, workloads.sleepers, size) for size in sizes]
+        turns += _sized(one, plan, workloads.sleepers)
         turns += [Turn(one, workloads.storm, size) for size in (1, 16)]
     return turns
+
+
+def _sized(one: Contestant, plan: Plan, workload: Workload) -> list[Turn]:
+    return [Turn(one, workload, size) for size in plan.sizes if size <= one.most]
 
 
 def _wanted(turns: Sequence[Turn], only: Sequence[str]) -> list[Turn]:

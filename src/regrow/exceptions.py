@@ -188,7 +188,7 @@ class TerminateFailedError(RegrowError):
 
 
 class SurvivorsLeftError(TerminateFailedError):
-    """Something has survived the last supervisor that owned the state directory, and cannot be ended. Nothing was started.
+    """Something has survived the last owner of the state directory, and cannot be ended. Nothing was started.
 
     Attributes:
         path: the state directory.

@@ -154,9 +154,8 @@ async def run(supervisor: SupervisorHandle, loops: list[str], restarts: int, sec
         async for _ in supervisor.events():
             if supervisor.statistics().restarts >= restarts:
                 break
-    with trio.CancelScope(shield=True):
-        for name in loops:
-            await supervisor[name].stop()
+    for name in loops:
+        await supervisor[name].stop()
 
 
 def main(layer: str, restarts: int, seconds: float) -> None:

@@ -10,7 +10,6 @@ import sys
 import time
 from datetime import datetime
 
-import psutil
 import pytest
 from tests.faces.cli_command import PATIENCE, finished, pid_in, running, write_tree
 

@@ -1,4 +1,4 @@
-"""`state_dir=`: real supervisors are killed, and what they leave is ended by the next one, before it starts anything."""
+"""`state_dir=`: real supervisors are killed, and what they leave is ended by the next one, before it starts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -28,7 +29,8 @@ import os, signal, sys, trio
 from regrow import ChildSpec, LocalLauncher, SupervisorSpec, open_supervisor
 from regrow._edge.tuning import Tuning
 state, guardian = sys.argv[1:]
-family = "setsid sleep 1000 & echo $!; (setsid sh -c 'echo $$; exec sleep 1000' &); sleep 1000 & echo $!; exec sleep 1000"
+family = "setsid sleep 1000 & echo $!; (setsid sh -c 'echo $$; exec sleep 1000' &); sleep 1000 & echo $!; "
+family += "exec sleep 1000"
 children = [ChildSpec(name=name, command=["sh", "-c", family]) for name in ("a", "b")]
 async def main():
     launcher = LocalLauncher(tuning=Tuning(guardian=guardian), state_dir=state)
@@ -53,11 +55,11 @@ def leave(state: Path, guardian: str, kill) -> set[int]:
     return pids
 
 
-def kill_alone(process: subprocess.Popen) -> None:
+def kill_alone(process: subprocess.Popen[Any]) -> None:
     process.kill()
 
 
-def kill_with_all_guardians(process: subprocess.Popen) -> None:
+def kill_with_all_guardians(process: subprocess.Popen[Any]) -> None:
     """What no guardian survives: none of them has a moment to do its work in."""
     (nest,) = psutil.Process(process.pid).children()
     shims = nest.children()

@@ -10,7 +10,8 @@ from regrow._edge.windows.api import Handle, Limits, Message, Program, number_of
 from regrow._edge.windows.functions import Functions
 from regrow._edge.windows.kernel32 import Kernel32
 
-JOB, PORT, PROCESS, THREAD = Handle(0x10), Handle(0x20), Handle(0x30), Handle(0x40)
+# Wider than a DWORD, so that a type that is too narrow shows.
+JOB, PORT, PROCESS, THREAD = (Handle(2**40 + number) for number in (0x10, 0x20, 0x30, 0x40))
 BASIC_ACCOUNTING, PROCESS_IDS, ASSOCIATE, EXTENDED_LIMITS = 1, 3, 7, 9
 
 

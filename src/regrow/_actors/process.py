@@ -127,7 +127,7 @@ class Process:
                 await self._over.wait()
         finally:  # also when the task is cancelled: its supervisor has broken down
             if self._is_launching or not self._gone.is_set():
-                await self._end()
+                await self._end()  # noqa: ASYNC102  it shields itself, and is bounded
         if not self._gone.is_set() and self.pid is not None:
             await self._wait_for_stuck()
         return self._judge() if refused is None else _not_launched(refused, self.pid)

@@ -7,6 +7,7 @@ import sys
 
 assert sys.platform != "win32"
 
+import grp
 import os
 import pwd
 from collections.abc import Iterator
@@ -52,10 +53,17 @@ def _missing_containment(spec: ChildSpec, *, is_guarded: bool) -> Iterator[str]:
 
 
 def _missing_cpus(spec: ChildSpec) -> Iterator[str]:
-    if sys.platform == "linux" and spec.affinity is not None:
-        allowed = os.sched_getaffinity(0)
-        if not spec.affinity & allowed:
-            yield f"affinity: none of {sorted(spec.affinity)} is a CPU that we may use; those are {sorted(allowed)}"
+    allowed = _our_cpus()
+    if spec.affinity is not None and allowed and not spec.affinity & allowed:
+        yield f"affinity: none of {sorted(spec.affinity)} is a CPU that we may use; those are {sorted(allowed)}"
+
+
+def _our_cpus() -> set[int]:
+    """Empty: this system does not tell."""
+    cpus = set[int]()
+    if sys.platform == "linux":
+        cpus = os.sched_getaffinity(0)
+    return cpus
 
 
 def _missing_rights(spec: ChildSpec) -> Iterator[str]:
@@ -63,7 +71,7 @@ def _missing_rights(spec: ChildSpec) -> Iterator[str]:
         return
     if spec.user is not None and spec.user not in _ourselves():
         yield f"user: to run as {spec.user!r} takes root, and we are user {os.geteuid()}"
-    if spec.group is not None and spec.group != os.getegid():
+    if spec.group is not None and spec.group not in _our_group():
         yield f"group: to run as {spec.group!r} takes root, and we are user {os.geteuid()}"
     if spec.extra_groups is not None:
         yield f"extra_groups: to change them takes root, and we are user {os.geteuid()}"
@@ -78,6 +86,15 @@ def may_become_others() -> bool:
             if line.startswith("CapEff:"):
                 return bool(int(line.split()[1], 16) & 1 << _CAP_SETUID)
     return False
+
+
+@cache
+def _our_group() -> set[str | int]:
+    number = os.getegid()
+    try:
+        return {number, grp.getgrgid(number).gr_name}
+    except KeyError:
+        return {number}
 
 
 @cache  # our own entry does not change, and its lookup may take a moment

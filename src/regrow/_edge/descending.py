@@ -29,7 +29,7 @@ def signal_descendants(pid: int, number: int) -> None:
 
 def _signal(pid: int, number: int, ours: dict[int, float], *, group: int) -> None:
     with suppress(OSError, psutil.Error):
-        pidfd = os.pidfd_open(pid) if sys.platform == "linux" else -1
+        pidfd = _hold(pid)
         try:
             parent = psutil.Process(pid).ppid()
             if ours.get(parent, -1.0) != _start_of(parent):
@@ -44,6 +44,14 @@ def _signal(pid: int, number: int, ours: dict[int, float], *, group: int) -> Non
         finally:
             if pidfd >= 0:
                 os.close(pidfd)
+
+
+def _hold(pid: int) -> int:
+    """A descriptor of it; -1: this system has none."""
+    pidfd = -1
+    if sys.platform == "linux":
+        pidfd = os.pidfd_open(pid)
+    return pidfd
 
 
 def _start_of(pid: int) -> float:

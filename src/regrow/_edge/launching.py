@@ -59,8 +59,8 @@ class Nests(Protocol):
         """Control groups, where there can be any."""
         ...
 
-    def send(self, letter: Launch) -> None:
-        """Have *letter* sent by the nest that there is, or is going to be."""
+    def send(self, launch: Launch) -> None:
+        """Have *launch* sent by the nest that there is, or is going to be."""
 
 
 class Launch(Letter):
@@ -183,10 +183,8 @@ class Launch(Letter):
                 self._nests.spawner.submit(partial(prepare, order, missing), self._on_prepared)
                 return None
             self._prepared = NOTHING
-        if not self._has_leaf(order):
-            return None
         try:
-            return self._compose(order, self._prepared)
+            return self._compose(order, self._prepared) if self._has_leaf(order) else None
         except refusals.RefusedError as refused:
             self.refuse(refused.answer)
         except (OSError, ValueError, MemoryError) as error:

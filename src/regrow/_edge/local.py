@@ -14,9 +14,10 @@ from trio.lowlevel import enable_ki_protection
 from regrow._edge.tuning import Tuning
 from regrow._specs.child import ChildSpec
 from regrow._specs.protocol import OpenLauncher
-from regrow.exceptions import PlatformNotSupportedError
 
-if sys.platform != "win32":
+if sys.platform == "win32":
+    from regrow._edge.windows.launcher import LEVEL, missing, open_jobs
+else:
     from regrow._edge.abilities import missing
     from regrow._edge.cgroups.planting import are_usual
     from regrow._edge.guarded import level
@@ -45,28 +46,37 @@ class LocalLauncher:
     @property
     def containment(self) -> str:
         """The layer that keeps the tree of a child in one place here, if nothing goes wrong when it is opened."""
-        if sys.platform != "win32" and guardians(self.tuning):
-            return level(PLAIN, has_leaf=are_usual(self.tuning))
-        return "group"
+        here = "group"
+        if sys.platform == "win32":
+            here = LEVEL
+        elif guardians(self.tuning):
+            here = level(PLAIN, has_leaf=are_usual(self.tuning))
+        return here
 
     def check(self, spec: ChildSpec) -> Iterable[str]:
         """What of *spec* this machine cannot do."""
+        found: Iterable[str] = ()
         if sys.platform == "win32":
-            return ()
-        return missing(spec, is_guarded=bool(guardians(self.tuning)))
+            found = missing(spec)
+        else:
+            found = missing(spec, is_guarded=bool(guardians(self.tuning)))
+        return found
 
     def open(self) -> AbstractAsyncContextManager[OpenLauncher]:
         """Make it ready. Leaving the block ends every process that it started, also when cancelled.
 
         Raises:
-            PlatformNotSupportedError: on Windows.
+            PlatformNotSupportedError: on Windows there is no state directory.
             StateDirInUseError: the owner of the state directory lives.
             SurvivorsLeftError: something that survived its last owner cannot be ended.
             IoError: there is no descriptor or no thread left, or the state directory cannot be used.
         """
-        if sys.platform != "win32":
-            return _opened(self)
-        raise PlatformNotSupportedError("running processes", sys.platform, "Windows comes later")
+        launcher: AbstractAsyncContextManager[OpenLauncher]
+        if sys.platform == "win32":
+            launcher = open_jobs(self.tuning, self.state_dir)
+        else:
+            launcher = _opened(self)
+        return launcher
 
 
 if sys.platform != "win32":

@@ -17,13 +17,14 @@ NEWUSER, NEWPID = 0x10000000, 0x20000000
 if libc.unshare(NEWPID) and libc.unshare(NEWUSER | NEWPID):
     print(os.strerror(ctypes.get_errno()))
 """
+_IS_LINUX = sys.platform == "linux"
 _LIMIT = 10.0  # seconds for a process that needs 20 ms
 
 
 @cache
 def why_no_namespace() -> str:
     """Why there can be none, in words; empty if there can. Takes 20 ms, the first time."""
-    if sys.platform != "linux":
+    if not _IS_LINUX:
         return f"there are no pid namespaces on {sys.platform}"
     try:
         command = [sys.executable, "-I", "-S", "-c", _TRY]

@@ -18,6 +18,7 @@ from regrow._edge.hatching import Hatched, hatch
 from regrow._edge.holding import Make, Take
 from regrow._edge.launching import Launch
 from regrow._edge.nest import Nest, Surroundings
+from regrow._edge.passing import open_gap
 from regrow._edge.setup import PLAIN
 from regrow._edge.sockets import Sockets
 from regrow._edge.spawner import Spawner
@@ -30,8 +31,7 @@ class Nests:
     def __init__(self, spawner: Spawner, sockets: Sockets, surroundings: Surroundings, *, with_pidfd: bool) -> None:
         self.spawner = spawner
         self.sockets = sockets
-        assert sys.platform == "linux"
-        self.gap = os.open("/", os.O_PATH | os.O_CLOEXEC)
+        self.gap = open_gap()
         self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         self.leaves: Leaves | None = None
         self._surroundings = surroundings

@@ -5,6 +5,11 @@ the descriptor JOB, and writes to VERDICT what cannot be done: stage, errno and 
 them. If it has become the program, VERDICT just ends. It imports little, and nothing of regrow.
 """
 
+# ruff: noqa: E402  a type checker for another system must not read further than the assertion
+import sys
+
+assert sys.platform != "win32"
+
 import errno
 import fcntl
 import json
@@ -12,7 +17,6 @@ import os
 import resource
 import signal
 import struct
-import sys
 import termios
 
 TYPE_CHECKING = False

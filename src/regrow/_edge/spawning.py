@@ -90,7 +90,7 @@ def _open_streams(order: Order, fds: Descriptors) -> _Streams:
     return _Streams(theirs=(child_stdin, stdout, stderr), stdin=our_stdin, stdout=our_stdout, stderr=our_stderr)
 
 
-def _popen(command: Sequence[bytes | str], streams: _Streams, more: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+def _popen(command: Sequence[bytes | str], streams: _Streams, more: Mapping[str, Any]) -> subprocess.Popen[Any]:
     stdin, stdout, stderr = streams.theirs
     with nothing_blocked():
         # A session of its own makes Popen take the way by vfork: fast however big we are, and without holding the
@@ -98,7 +98,7 @@ def _popen(command: Sequence[bytes | str], streams: _Streams, more: Mapping[str,
         return subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True, **more)
 
 
-def _hold(process: subprocess.Popen[bytes], *, with_pidfd: bool) -> Handle:
+def _hold(process: subprocess.Popen[Any], *, with_pidfd: bool) -> Handle:
     process.returncode = 0  # a lie: from now on it is ours to reap, and Popen must neither poll, reap nor warn
     return hold_process(process.pid, with_pidfd=with_pidfd)
 

@@ -7,7 +7,9 @@ import sys
 
 assert sys.platform == "linux"
 
+import errno
 import os
+import resource
 import signal
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from tests.guardian.compiling import ensure_compiled
 
 from regrow._edge.local import LocalLauncher
 from regrow._edge.tuning import Tuning
-from regrow._specs.protocol import Exited, Launched, Lost, Stuck
+from regrow._specs.protocol import Exited, Launched, Lost, Refusal, Stuck
 from regrow._specs.stop import KILL, Stop, To
 
 BOTH = "guardian+cgroup"
@@ -297,6 +299,26 @@ async def test_where_there_is_no_room_children_go_without(lab, branch):
     assert groups_of(life.pid) == groups_of(os.getpid())
     (branch / "cgroup.max.descendants").write_text("max")
     assert (await lab.launch(SLEEPS)).containment == BOTH
+
+
+async def test_no_room_for_descriptors_is_not_the_fault_of_the_program(lab):
+    await lab.launch(SLEEPS)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    fillers = [os.dup(0) for _ in range(100)]  # so that the free numbers are those from the last one on
+    lives = []
+    try:
+        for spare in range(20):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (fillers[-1] + 1 + spare, hard))
+            lives.append(await lab.launch(SLEEPS, stdin="pipe"))
+            if lives[-1].has(Launched):
+                break
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for filler in fillers:
+            os.close(filler)
+    assert lives.pop().containment == BOTH
+    assert len(lives) > 4
+    assert {(life.refusal.refusal, life.refusal.errno) for life in lives} == {(Refusal.CAPACITY, errno.EMFILE)}
 
 
 async def test_where_nobody_can_be_put_children_go_without(lab, branch):

@@ -17,7 +17,7 @@ from tests.edge.cgroups.ground import members, sleep_in
 from tests.edge.recorder import PATIENCE, until
 
 from regrow._edge.alarms import Alarms
-from regrow._edge.cgroups.branch import Branch
+from regrow._edge.cgroups.branch import Branch, Tended
 from regrow._edge.cgroups.emptying import Emptying
 from regrow._edge.cgroups.leaves import Leaves
 from regrow._edge.reactor import TaskReactor, make_reactor
@@ -287,6 +287,22 @@ async def test_an_end_while_many_are_being_made_leaves_none(garden):
     for leaf in answers:
         if leaf is not None:
             leaf.drop()
+
+
+def test_a_branch_that_is_gone_makes_nothing_any_more(ground):
+    branch = Branch(ground.place)
+    branch.discard()
+    directory = os.open(ground.make("other"), os.O_RDONLY)
+    os.dup2(directory, branch.directory)  # the number is another's now
+    process = sleep_in(ground.make("other/1"))
+    assert branch.tend(3, ["1"]) == Tended()
+    branch.kill("1")
+    assert ground.inside() == ["other"]
+    assert [path.name for path in (ground.path / "other").glob("[0-9]*")] == ["1"]
+    assert process.poll() is None
+    process.kill()
+    process.wait()
+    os.close(directory)
 
 
 async def test_all_that_is_left_is_ended_with_it(garden):

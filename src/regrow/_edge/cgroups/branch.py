@@ -104,13 +104,14 @@ class Branch:
 
     def kill(self, name: str) -> None:
         """Kill all that is in a leaf. Who is not there any more, or not ours, is waited for in vain."""
-        with suppress(OSError):
-            group.write(self.directory, f"{name}/cgroup.kill", b"1")
+        with self._lock, suppress(OSError):
+            if not self._is_discarded:
+                group.write(self.directory, f"{name}/cgroup.kill", b"1")
 
     def discard(self) -> None:
         """Kill what is left, and remove it all. What cannot be removed is swept by the next one who comes."""
         with self._lock, suppress(OSError):
-            self._is_discarded = True
+            self._is_discarded = True  # its descriptor may be another's from here on
             disclaim(self.place.path, self._claimed, time.monotonic() + _CLOSE)
 
 

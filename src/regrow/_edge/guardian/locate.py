@@ -8,6 +8,8 @@ from typing import Literal
 
 from regrow._edge.guardian import build
 
+_IS_LINUX = sys.platform == "linux"
+
 
 def locate(kind: Literal["compiled", "python"]) -> list[str] | None:
     """How to start a nest of this *kind* (its arguments are told in `wire`), or `None`: there is none here.
@@ -15,7 +17,7 @@ def locate(kind: Literal["compiled", "python"]) -> list[str] | None:
     The compiled one came with the package, or was made when that was installed. One that was made from another source,
     or for another kind of machine, is none; nor is one that may not be executed.
     """
-    if sys.platform != "linux":
+    if not _IS_LINUX:
         return None
     return _locate_compiled() if kind == "compiled" else _locate_python()
 

@@ -82,7 +82,7 @@ async def it_inherits_nothing_else(trial: Trial) -> None:
 async def it_inherits_what_it_asks_for(trial: Trial) -> None:
     """By its own number for it, and an open file as well as a descriptor."""
     reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as pipe, os.fdopen(writing, "wb") as file:
+    with os.fdopen(reading, "rb") as pipe, os.fdopen(writing, "wb") as file:  # noqa: ASYNC231  they are open
         for number, ours in ((7, file), (3, file.fileno())):
             command = children.writes_to(number, "hello")
             if record := await trial.launch_if_possible(command, fds={number: ours, 9: pipe}):
