@@ -53,13 +53,13 @@ class Scene:
                 return found
         raise ContestantError("/bin/sleep does not get started often enough")
 
-    def stop(self, within: float) -> float | None:
-        """Have it stop all children: seconds until all are dead and it says so; `None`: that takes too long."""
+    def stop(self, within: float) -> float:
+        """Have it stop all children: seconds until all are dead and it says so; `inf` if that takes too long."""
         began = time.monotonic()
         self.running.stop()
         if self.fifo.wait_for_silence(within) and self.running.wait_stopped(within):
             return time.monotonic() - began
-        return None
+        return float("inf")
 
     def supervising(self) -> list[int]:
         """The contestant's process, and all its helpers."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 
 def seconds(value: float) -> str:
     """Seconds or milliseconds, with two or three digits that mean something."""
+    if math.isinf(value):
+        return "never"
     return f"{value:.2f} s" if value >= 1 else milliseconds(value)
 
 
@@ -18,6 +21,8 @@ def milliseconds(value: float) -> str:
 
 def times(value: float) -> str:
     """A ratio."""
+    if math.isinf(value):
+        return "never"
     return f"{value:.2f} x" if value < 100 else f"{value:,.0f} x"
 
 

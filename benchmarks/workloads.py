@@ -22,7 +22,7 @@ _GROWN_UP = 1.2  # seconds, more than the one that a child must have lived for s
 _PAUSE = 0.005  # seconds between two deaths: each finds a supervisor that has nothing else to do
 _DEATH = 5.0  # seconds for one replacement
 _STOP = 60.0
-_DEAF = 15.0
+_DEAF = 40.0
 
 
 Workload = Callable[[Workshop, Contestant, int, "Effort"], Figures]
@@ -53,11 +53,10 @@ def pulse(shop: Workshop, contestant: Contestant, size: int, effort: Effort) -> 
     with open_scene(shop, contestant, size, "r") as scene:
         seconds, records = scene.start()
         figures = {f"start {size}": seconds}
+        time.sleep(_GROWN_UP)
         if contestant.restarts:
-            time.sleep(_GROWN_UP)
             figures[f"death {size}"] = _deaths([record.pid for record in records], effort, lambda: _reborn(scene))
-        if (stopped := scene.stop(_STOP)) is not None:
-            figures[f"stop {size}"] = stopped
+        figures[f"stop {size}"] = scene.stop(_STOP)
         return figures
 
 
@@ -142,8 +141,7 @@ def deaf(shop: Workshop, contestant: Contestant, size: int, effort: Effort) -> F
     with open_scene(shop, contestant, size, "d") as scene:
         scene.start()
         time.sleep(_SETTLE)
-        stopped = scene.stop(_DEAF)
-        return {} if stopped is None else {f"deaf stop {size}": stopped}
+        return {f"deaf stop {size}": scene.stop(_DEAF)}
 
 
 def orphans(shop: Workshop, contestant: Contestant, size: int, effort: Effort) -> Figures:

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 import uuid
+import zlib
 from contextlib import suppress
 
 import psutil
@@ -23,8 +24,28 @@ for name, usual in {"SIGINT": signal.default_int_handler, "SIGQUIT": signal.SIG_
     if number is not None and signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, usual)
 
+THINNED = {
+    "guardian/test_namespace.py": 8,
+    "guardian/test_cgroup.py": 3,
+    "containment/test_killing.py": 4,
+    "containment/test_stopping.py": 3,
+    "containment/test_soaking.py": 2,
+    "edge/cgroups/test_cgroups_children.py": 3,
+    "edge/test_survivors_ending.py": 2,
+}
+"""Of the cases of these files, which take seconds each, the usual run takes one in so many; `nox -s soak` the others."""
+
 PATIENCE = 1.0
 """Seconds that a process may take to vanish after the test: the kernel and init are not ours to hurry."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Leave most of the cases that take long to `nox -s soak`: the same ones in every run, and in every worker."""
+    for item in items:
+        place = item.nodeid.partition("::")[0].removeprefix("tests/")
+        if zlib.crc32(item.nodeid.encode()) % THINNED.get(place, 1):
+            item.add_marker(pytest.mark.soak)
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import pytest
 from tests.containment.families import MOODS
-from tests.containment.harness import FACTOR, torture
+from tests.containment.harness import FACTOR, command, result_of, torture
 from tests.containment.layers import skip_if_there_is_no
+from tests.guardian.test_crowded import UNSHARE, has_own_limit
 
 RUNS = {"plain": 20}
 
@@ -26,6 +27,16 @@ def test_when_a_stop_has_returned_nobody_is_left(guardian, mood):
 def test_when_a_stop_has_returned_nobody_is_left_where_guardians_have_help(guardian, more):
     skip_if_there_is_no(more)
     test_when_a_stop_has_returned_nobody_is_left(f"{guardian}+{more}", "breeding")
+
+
+@pytest.mark.parametrize("proc", ["own", "foreign"])
+def test_a_supervisor_may_be_the_first_process_of_a_namespace(guardian, proc):
+    """Also where /proc tells of other numbers than its own: then guardians try them all, if those are not too many."""
+    if not has_own_limit():
+        pytest.skip("NOT TESTED: no private pid namespace with a limit of its own is to be had here")
+    unshare = [word for word in UNSHARE if proc == "own" or word != "--mount-proc"]
+    with_few_numbers = ["sh", "-c", 'echo 4000 > /proc/sys/kernel/pid_max; "$@"', "sh"]
+    assert result_of([*unshare, *with_few_numbers, *command("stopping", guardian, "plain", 4 * FACTOR)])["left"] == []
 
 
 def test_it_would_be_noticed_if_somebody_were_left():

@@ -15,7 +15,7 @@ assert sys.platform != "win32"
 
 import select
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Protocol
 
 import attrs
@@ -106,6 +106,16 @@ if sys.platform != "linux":
             """A descriptor that is readable when there are some."""
             return self._queue.fileno()
 
+        def can_be_watched(self) -> bool:
+            """Whether another kqueue, such as trio's, can wait for it: so it is in the sources, not in the manual."""
+            wanted = select.kevent(self.fileno(), select.KQ_FILTER_READ, select.KQ_EV_ADD)
+            with closing(select.kqueue()) as other:
+                try:
+                    other.control([wanted], 0)
+                except OSError:
+                    return False
+                return True
+
         def register(self, pid: int) -> bool:
             """Have the exit of *pid* told, once."""
             flags = select.KQ_EV_ADD | select.KQ_EV_ONESHOT
@@ -126,8 +136,11 @@ if sys.platform != "linux":
 
 
 def make_exits() -> Exits | None:
-    """The queue of this system; `None`: there is none, or no descriptor for it."""
+    """The queue of this system; `None`: there is none, or none that can be used, or no descriptor for it."""
     if sys.platform != "linux":
         with suppress(OSError):
-            return Kqueue()
+            exits = Kqueue()
+            if exits.can_be_watched():
+                return exits
+            exits.close()
     return None

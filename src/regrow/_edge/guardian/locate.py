@@ -8,8 +8,6 @@ from typing import Literal
 
 from regrow._edge.guardian import build
 
-_IS_LINUX = sys.platform == "linux"
-
 
 def locate(kind: Literal["compiled", "python"]) -> list[str] | None:
     """How to start a nest of this *kind* (its arguments are told in `wire`), or `None`: there is none here.
@@ -17,9 +15,14 @@ def locate(kind: Literal["compiled", "python"]) -> list[str] | None:
     The compiled one came with the package, or was made when that was installed. One that was made from another source,
     or for another kind of machine, is none; nor is one that may not be executed.
     """
-    if not _IS_LINUX:
+    if _system() != "linux":
         return None
     return _locate_compiled() if kind == "compiled" else _locate_python()
+
+
+def _system() -> str:
+    """Asked here, so that no type checker believes that it knows the answer."""
+    return sys.platform
 
 
 def _locate_compiled() -> list[str] | None:
