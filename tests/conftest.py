@@ -33,7 +33,7 @@ THINNED = {
     "edge/cgroups/test_cgroups_children.py": 3,
     "edge/test_survivors_ending.py": 2,
 }
-"""Of the cases of these files, which take seconds each, the usual run takes one in so many; `nox -s soak` the others."""
+"""Of the cases of these files, which take seconds, the usual run takes one in so many; `nox -s soak` the others."""
 
 PATIENCE = 1.0
 """Seconds that a process may take to vanish after the test: the kernel and init are not ours to hurry."""

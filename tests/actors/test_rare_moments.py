@@ -13,7 +13,7 @@ from regrow._actors.mailbox import Request
 from regrow._actors.messages import Adopt, Ask, dismiss
 from regrow._decisions.calls import StopChild
 from regrow._decisions.ledger import Ledger
-from regrow.abc import Exited, NotLaunched, OutputGap, Refusal, Stream
+from regrow.abc import Activity, Exited, NotLaunched, OutputGap, Refusal, Stream
 from regrow.exceptions import (
     AlreadyRunningError,
     InvalidStateError,
@@ -110,6 +110,11 @@ async def test_a_signal_that_the_system_refuses_is_an_error_of_ours(autojump_clo
         with pytest.raises(IoError, match="a: signal SIGUSR1: not permitted") as caught:
             tree.handle.child("a").signal("USR1")
         assert caught.value.errno == errno.EPERM
+
+
+async def test_a_sign_of_life_is_of_no_account_yet(autojump_clock):
+    async with opened(supervisor("a")) as tree:
+        assert await tree.after(lambda: tree.launcher.newest("a").tell(Activity("heartbeat", 0.1))) == []
 
 
 async def test_waiting_for_what_is_stuck_ends_with_the_tree(autojump_clock):

@@ -47,14 +47,14 @@ class Body:
     reaper: int
     seen_at: float
     worked: float  # that the reaper had worked by then, in seconds
-    naps: int = 0
+    turns: int = 0  # that it had by then
     asleep_since: float = 0.0
 
     def is_left_lying(self, now: float) -> bool:
         """Whether the reaper has slept all the time, or has worked, and not reaped it."""
-        state, worked, naps = activity(self.reaper)
-        if state != "S" or naps != self.naps:
-            self.naps, self.asleep_since = naps, now
+        is_asleep, worked, turns = activity(self.reaper)
+        if not is_asleep or turns != self.turns:
+            self.turns, self.asleep_since = turns, now
         return now - self.asleep_since > OVERDUE or worked - self.worked > BUSY
 
 
@@ -83,12 +83,22 @@ def find_zombies(supervisor: int) -> list[tuple[Identity, int]]:
     return found
 
 
-def activity(pid: int) -> tuple[str, float, int]:
-    """Its state, the seconds that it has worked, and how often it was given a processor."""
-    with suppress(OSError), open(f"/proc/{pid}/schedstat") as file:
-        worked, _, turns = map(int, file.read().split())
-        return facts(pid)[0], worked / 1e9, turns
-    return "", 0.0, 0
+def activity(pid: int) -> tuple[bool, float, int]:
+    """Whether all its threads are asleep, the seconds that they have worked, and how often one had a processor."""
+    states, worked, turns = set[str](), 0, 0
+    with suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/schedstat") as file:
+                nanoseconds, _, times = map(int, file.read().split())
+            states.add(state_of(f"{pid}/task/{thread}"))
+            worked += nanoseconds
+            turns += times
+    return states == {"S"}, worked / 1e9, turns
+
+
+def state_of(process: str) -> str:
+    with open(f"/proc/{process}/stat", "rb") as file:
+        return file.read().rpartition(b")")[2].split()[0].decode()
 
 
 # -- who is watched ----------------------------------------------------------------------------------------------------

@@ -23,7 +23,6 @@ from regrow._edge.local import LocalLauncher
 from regrow._specs.child import ChildSpec
 from regrow._specs.protocol import Exited, Lost, Refusal
 from regrow._specs.stop import KILL, Run, Stop
-from regrow.exceptions import PlatformNotSupportedError
 from regrow.testing import children
 
 assert sys.platform != "win32"
@@ -303,13 +302,7 @@ def test_ctrl_c_loses_no_child(number):
         program.wait()
 
 
-# -- where it does not run ---------------------------------------------------------------------------------------------
-
-
-def test_on_windows_it_says_that_it_comes_later(monkeypatch):
-    monkeypatch.setattr(sys, "platform", "win32")
-    with pytest.raises(PlatformNotSupportedError, match="win32; Windows comes later"):
-        LocalLauncher().open()
+# -- what it says of itself --------------------------------------------------------------------------------------------
 
 
 def test_it_names_its_containment_and_can_do_everything():

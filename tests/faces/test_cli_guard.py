@@ -260,8 +260,8 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(tmp_path):
-    write_tree(tmp_path, THREE)
+def terminal(tmp_path, request):
+    write_tree(tmp_path, getattr(request, "param", THREE))
     opened = Terminal(tmp_path)
     yield opened
     opened.close()
@@ -272,6 +272,27 @@ def test_ctrl_c_is_one_order(terminal):
     terminal.type(b"\x03")
     terminal.see("app  stopped")
     assert terminal.see("ended") == "0"
+
+
+COUNTS = """
+import signal, time
+typed = []
+signal.signal(signal.SIGINT, lambda *_: typed.append(time.monotonic()))
+print("count", "on", flush=True)
+while not typed or time.monotonic() < typed[0] + 0.5:
+    time.sleep(0.01)
+print("typed", len(typed), flush=True)
+sys.exit(3)
+"""
+"""A program that counts what reaches it while it is loaded, in the half second after the first."""
+
+
+@pytest.mark.parametrize("terminal", [COUNTS], indirect=True)
+def test_what_is_typed_reaches_the_program_once(terminal):
+    terminal.see("count")
+    terminal.type(b"\x03")
+    assert terminal.see("typed") == "1"
+    assert terminal.see("ended") == "1"
 
 
 def test_ctrl_z_stops_both_and_fg_continues_both(terminal):

@@ -87,6 +87,17 @@ def children_of(pid: int, among: Sequence[Identity] | set[Identity]) -> list[int
     return found
 
 
+def shims(nest: int, among: Sequence[Identity] | set[Identity]) -> list[int]:
+    """Those of a nest that have a child to guard, not the one that it has in store."""
+    return [pid for pid in children_of(nest, among) if name_of(pid) == "regrow-shim"]
+
+
+def name_of(pid: int) -> str:
+    with suppress(OSError), open(f"/proc/{pid}/comm") as file:
+        return file.read().strip()
+    return ""
+
+
 def wait_until_gone(marker: str, patience: float = 5.0) -> float:
     """Seconds until nobody is left.
 

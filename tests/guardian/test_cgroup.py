@@ -43,7 +43,7 @@ def guardian(request, guardian, implementation, variant) -> list[str]:
 
 @pytest.fixture
 def leaf(marker) -> Iterator[Path]:
-    leaf = make_leaf(f"regrow-test-{marker}")
+    leaf = make_leaf(f"guardian-test-{marker}")
     if leaf is None:
         pytest.skip("CGROUPS ARE NOT TESTED: there is none that we may make")
     yield leaf

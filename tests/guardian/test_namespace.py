@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from tests.guardian.client import PATIENCE, Client, open_client
-from tests.guardian.hostile import KINDS, LEAVERS, alive, children_of, command, facts, wait_until_gone
+from tests.guardian.hostile import KINDS, LEAVERS, alive, children_of, command, facts, shims, wait_until_gone
 from tests.guardian.leaves import make_leaf, members, open_directory, remove_leaf
 from tests.guardian.test_starting import SHELL, output_of
 from tests.guardian.test_stopping import TRAPS, wait_for
@@ -184,7 +184,7 @@ def test_a_killed_shim_is_told_as_lost(client, marker):
     child = launch(client, *command("scrubbed", marker))
     os.kill(child.shim, signal.SIGKILL)
     client.wait(Lost, child=child.id)
-    assert {pid for pid, _ in alive(marker)} == {client.nest.pid}
+    assert not alive(marker, guardians=False)
 
 
 def test_the_end_of_its_first_process_is_the_end_of_all(client, marker):
@@ -213,7 +213,7 @@ def test_nobody_inside_can_give_orders_to_the_first_process(client, marker):
 def test_a_program_that_is_not_there_leaves_nothing(client, marker):
     answer = client.wait(Failed, child=start(client, f"/nowhere/{marker}"))
     assert (answer.errno, answer.stage) == (errno.ENOENT, Stage.EXEC)
-    wait_for(lambda: {pid for pid, _ in alive(marker)} == {client.nest.pid})
+    wait_for(lambda: shims(client.nest.pid, alive(marker)) == [])
 
 
 def test_guardians_keep_nothing_of_a_child_open(client):
@@ -252,7 +252,7 @@ def test_many_start_and_end_at_once(client):
 
 
 def test_a_cgroup_goes_with_it(client, marker):
-    leaf = make_leaf(f"regrow-test-{marker}")
+    leaf = make_leaf(f"guardian-test-{marker}")
     if leaf is None:
         pytest.skip("CGROUPS ARE NOT TESTED: there is none that we may make")
     directory = open_directory(leaf)

@@ -4,6 +4,9 @@
 
 GUARDIAN is the compiled one or guardian.py. Prints one line of JSON: how many runs left somebody, who, and how long
 it took until all were gone. The storm is forked from this process, which starts fast because it does nothing else.
+
+A mode that begins with `namespace: ` has each tree in a pid namespace, one with `cgroup: ` in a cgroup; there, some
+descendants become somebody whom the guardians may not kill.
 """
 
 # ruff: noqa: E402  a type checker for another system must not read further than the assertion
@@ -26,7 +29,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.guardian.client import Client
-from tests.guardian.hostile import KINDS, LEAVERS, alive, children_of, command, describe, new_marker, wait_until_gone
+from tests.guardian.hostile import (
+    KINDS,
+    LEAVERS,
+    alive,
+    children_of,
+    command,
+    describe,
+    new_marker,
+    shims,
+    wait_until_gone,
+)
+from tests.guardian.leaves import make_leaf, open_directory, remove_leaf
 
 from regrow._edge.guardian import wire
 from regrow._edge.guardian.records import Launched
@@ -40,7 +54,43 @@ has asked for a signal at its parent's death (it has no child yet) waits for som
 RARE = ("hopper", "nomad", "hopping leaver", "wide")  # they take a whole processor
 
 
-def storm(guardian: Sequence[str], marker: str, seed: int) -> None:
+STRANGER = "(setsid setpriv --reuid=65533 --clear-groups sleep {m} &); exec sleep {m}"
+
+
+class Layer:
+    """How trees are started."""
+
+    def __init__(self, name: str, marker: str) -> None:
+        self.name, self.marker = name, marker
+        self.group = make_leaf(f"guardian-torture-{marker}") if name == "cgroup" else None
+        self.count = 0
+
+    def guardian(self, command: list[str]) -> list[str]:
+        return ["setpriv", "--bounding-set=-kill", *command] if self.name == "cgroup" else command
+
+    def start(self, client: Client, kind: str) -> int:
+        if self.name != "cgroup":
+            return client.start(*command(kind, self.marker), namespace=self.name == "namespace")
+        assert self.group is not None
+        self.count += 1
+        leaf = self.group / str(self.count)
+        leaf.mkdir()
+        directory = open_directory(leaf)
+        words = command(kind, self.marker) if self.count % 4 else ["/bin/sh", "-c", STRANGER.format(m=self.marker)]
+        try:
+            return client.start(*words, cgroup=directory)
+        finally:
+            os.close(directory)
+
+    def remove(self) -> None:
+        if self.group is not None:
+            for leaf in self.group.iterdir():
+                if leaf.is_dir():
+                    remove_leaf(leaf)
+            remove_leaf(self.group)
+
+
+def storm(guardian: Sequence[str], layer: Layer, seed: int) -> None:
     """A supervisor: starts and stops badly behaved children as fast as it can."""
     chance = random.Random(seed)
     kinds = [kind for kind in (*KINDS, *LEAVERS) if kind not in RARE] * 8 + list(RARE)
@@ -52,7 +102,7 @@ def storm(guardian: Sequence[str], marker: str, seed: int) -> None:
     with suppress(OSError, AssertionError):
         while os.getppid() == harness:
             while len(live) < LIVE:
-                live.add(client.start(*command(chance.choice(kinds), marker)))
+                live.add(layer.start(client, chance.choice(kinds)))
             disturb(client, chance, live)
     time.sleep(20)  # its nest was killed
 
@@ -72,27 +122,35 @@ def disturb(client: Client, chance: random.Random, live: set[int]) -> None:
 class Run:
     """One storm, and who is in it."""
 
-    def __init__(self, guardian: Path, directory: str, chance: random.Random, *, with_stray: bool) -> None:
+    def __init__(self, guardian: Path, directory: str, chance: random.Random, mode: str) -> None:
         self.marker = new_marker()
         self.chance = chance
+        self.layer = Layer(mode.partition(": ")[0], self.marker)
         copy = shutil.copy(guardian, Path(directory, f"guardian-{self.marker}{guardian.suffix}"))
-        run_it = [sys.executable, "-I", "-S", copy] if guardian.suffix == ".py" else [copy]
+        run_it = self.layer.guardian([sys.executable, "-I", "-S", copy] if guardian.suffix == ".py" else [copy])
         self.news, theirs = os.pipe()
         self.supervisor = os.fork()
         if self.supervisor == 0:
             try:
-                if with_stray:
-                    run_with_stray(run_it, self.marker, chance.random(), theirs)
-                storm(run_it, self.marker, chance.randrange(1 << 30))
+                if mode == "supervisor forks":
+                    run_with_stray(run_it, self.layer, chance.random(), theirs)
+                storm(run_it, self.layer, chance.randrange(1 << 30))
             finally:
                 os._exit(1)
         os.close(theirs)
+
+    def wait_until_busy(self) -> None:
+        """A machine that is busy itself would else kill most supervisors before their first start."""
+        end = time.monotonic() + 5
+        while not alive(self.marker, guardians=False):
+            assert time.monotonic() < end, "the storm does not begin"
+            time.sleep(0.001)
 
     def guardians(self) -> tuple[list[int], list[int]]:
         """The nest and the shims that there are now."""
         everybody = alive(self.marker)
         nests = children_of(self.supervisor, everybody)
-        return nests, [shim for nest in nests for shim in children_of(nest, everybody)]
+        return nests, [shim for nest in nests for shim in shims(nest, everybody)]
 
     def end(self) -> None:
         with suppress(OSError):
@@ -103,9 +161,10 @@ class Run:
             os.kill(int(stray), signal.SIGKILL)
         os.close(self.news)
         kill([pid for pid, _ in alive(self.marker)])
+        self.layer.remove()
 
 
-def run_with_stray(guardian: Sequence[str], marker: str, seed: float, news: int) -> None:
+def run_with_stray(guardian: Sequence[str], layer: Layer, seed: float, news: int) -> None:
     """As `storm`, but in its midst it forks, and the copy holds all that it has, for ever."""
 
     def fork(*_: object) -> None:
@@ -117,7 +176,7 @@ def run_with_stray(guardian: Sequence[str], marker: str, seed: float, news: int)
 
     signal.signal(signal.SIGALRM, fork)
     signal.setitimer(signal.ITIMER_REAL, 0.05)
-    storm(guardian, marker, int(seed * 1e6))
+    storm(guardian, layer, int(seed * 1e6))
 
 
 def kill(pids: Sequence[int], number: int = signal.SIGKILL) -> None:
@@ -162,6 +221,14 @@ def stop_all_then_kill(run: Run) -> None:
     kill([run.supervisor])
 
 
+def kill_everybody(run: Run) -> None:
+    """The supervisor, and all guardians, in one breath and in any order."""
+    children = alive(run.marker, guardians=False)
+    pids = [*(pid for pid, _ in alive(run.marker) - children), run.supervisor]
+    run.chance.shuffle(pids)
+    kill(pids)
+
+
 def execute(run: Run) -> None:
     kill([run.supervisor], signal.SIGUSR1)
 
@@ -180,6 +247,11 @@ MODES: dict[str, Callable[[Run], None]] = {
     "supervisor execs": execute,
     "supervisor exits": leave,
     "supervisor forks": kill_supervisor,
+    "namespace: supervisor": kill_supervisor,
+    "namespace: shim, then supervisor": kill_shim_then_supervisor,
+    "namespace: everybody": kill_everybody,
+    "cgroup: supervisor": kill_supervisor,
+    "cgroup: nest+supervisor": kill_nest_and_supervisor,
 }
 
 
@@ -189,8 +261,10 @@ def torture(guardian: Path, mode: str, runs: int, seed: int) -> dict[str, object
     left: list[list[str]] = []
     with tempfile.TemporaryDirectory() as directory:
         for _ in range(runs):
-            run = Run(guardian, directory, chance, with_stray=mode == "supervisor forks")
+            run = Run(guardian, directory, chance, mode)
             try:
+                if chance.random() < 0.8:
+                    run.wait_until_busy()
                 time.sleep(LATE.get(mode, 0.0) + chance.uniform(0, 0.25))
                 MODES[mode](run)
                 times.append(wait_until_gone(run.marker, BOUND))

@@ -185,13 +185,19 @@ class FakeWindows:
         for process in list(job.members):
             self.soon(process.terminate, code)
 
-    def tell(self, process, kind):
-        """Tell the ports of all jobs of *process* that it has ended, and who is empty now."""
-        for job in process.jobs:
-            if job.port is not None and not self.loses_messages:
-                job.port.hear(job.key, process.pid)
-                if not job.members:
-                    job.port.hear(job.key, 0)
+    def tell(self, process):
+        """Tell the ports of all jobs of *process* that it has ended, and which of them are empty now."""
+        for job in self._heard(process):
+            job.port.hear(job.key, process.pid)
+        self.tell_empty(process)
+
+    def tell_empty(self, process):
+        for job in self._heard(process):
+            if not job.members:
+                job.port.hear(job.key, 0)
+
+    def _heard(self, process):
+        return [job for job in process.jobs if job.port is not None and not self.loses_messages]
 
     # -- processes -----------------------------------------------------------------------------------------------------
 
@@ -267,7 +273,7 @@ class FakeWindows:
         return self.console
 
     def send_break(self, group):
-        assert self.is_alive(group), "the root of a group must not have ended: its number may be anybody's"
+        assert not self.processes[group].has_ended, "the root of a group must not have ended: that may be anybody's"
         self.breaks.append(group)
         for process in self.alive:
             if process.group == group and process.program.with_console:

@@ -75,17 +75,25 @@ class FakeProcess:
         self.code = code
         for stream in self.streams:
             stream.close()
-        for job in self.jobs:
-            job.members.discard(self)
-        self.windows.tell(self, code)
         if self.windows.ends_late:
-            self.windows._nursery.start_soon(self._end_late)
+            self.windows.tell(self)
+            trio.lowlevel.spawn_system_task(self._end_late)
         else:
             self.has_ended = True
+            self._leave_jobs()
+            self.windows.tell(self)
 
     async def _end_late(self):
+        """What is one moment to others: first it is told, then it has ended, then its jobs do without it."""
         await trio.sleep(self.windows.ends_late)
         self.has_ended = True
+        await trio.sleep(self.windows.ends_late)
+        self._leave_jobs()
+        self.windows.tell_empty(self)
+
+    def _leave_jobs(self):
+        for job in self.jobs:
+            job.members.discard(self)
 
     # -- what its program does -----------------------------------------------------------------------------------------
 

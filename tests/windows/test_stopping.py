@@ -4,7 +4,7 @@ import errno
 
 import pytest
 import trio
-from tests.edge.recorder import Lab, until
+from tests.edge.recorder import PATIENCE, Lab, until
 from tests.windows.conftest import open_with
 from tests.windows.fake import FakeJob
 from tests.windows.processes import CONTROL_C_EXIT
@@ -58,7 +58,7 @@ async def test_without_a_console_nobody_waits_for_what_cannot_be_heard(windows):
             assert not process_of(windows, life).program.with_console
             with pytest.raises(OSError, match="Ctrl-Break goes by the console"):
                 life.controls.signal("SIGTERM")
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE):
                 await life.controls.stop(Stop(grace=3600))
             assert life.exited.killed
             assert windows.breaks == []
@@ -73,7 +73,7 @@ async def test_a_signal_that_windows_does_not_have_is_refused_in_words(lab):
 
 async def test_a_step_that_windows_does_not_have_is_passed_over(lab, windows):
     life = await lab.launch(children.sleeps())
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         await life.controls.stop(Stop(steps=[Signal("SIGUSR1"), Signal("SIGTERM")], grace=3600))
     assert life.exited.code == CONTROL_C_EXIT
 
@@ -229,7 +229,8 @@ async def test_one_that_is_held_hears_what_it_is_asked(lab, windows):
     life = await lab.launch(children.stops_slowly(0.0))
     await life.wait_printed(b"armed")
     life.controls.pause()
-    await life.controls.stop(Stop(grace=3600))
+    with trio.fail_after(PATIENCE):
+        await life.controls.stop(Stop(grace=3600))
     assert (life.exited.code, life.exited.killed) == (0, False)
 
 

@@ -289,20 +289,19 @@ async def test_an_end_while_many_are_being_made_leaves_none(garden):
             leaf.drop()
 
 
-def test_a_branch_that_is_gone_makes_nothing_any_more(ground):
+def test_a_branch_that_is_gone_touches_nothing_any_more(ground, tmp_path):
     branch = Branch(ground.place)
     branch.discard()
-    directory = os.open(ground.make("other"), os.O_RDONLY)
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "cgroup.kill").touch()
+    directory = os.open(tmp_path, os.O_RDONLY)
     os.dup2(directory, branch.directory)  # the number is another's now
-    process = sleep_in(ground.make("other/1"))
     assert branch.tend(3, ["1"]) == Tended()
     branch.kill("1")
-    assert ground.inside() == ["other"]
-    assert [path.name for path in (ground.path / "other").glob("[0-9]*")] == ["1"]
-    assert process.poll() is None
-    process.kill()
-    process.wait()
-    os.close(directory)
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
+    assert (tmp_path / "1" / "cgroup.kill").read_text() == ""
+    for number in {directory, branch.directory}:
+        os.close(number)
 
 
 async def test_all_that_is_left_is_ended_with_it(garden):

@@ -25,7 +25,7 @@ from regrow._edge.spawner import Spawner
 
 _FEW, _ENOUGH = 2, 16  # ready for those who come next, as few or many have come so far
 _AT_ONCE = 64  # made in one go, when many are waited for
-_MANY = 16  # done with, when they are removed without waiting for more
+_MANY = 128  # done with, when they are removed without waiting for more; not in the middle of a storm
 _LINGER = 0.2  # seconds until fewer are removed, too
 _TRIES = 8  # of removing what is busy, each after twice the time; then it is left until the end
 _VANISHED = {errno.ENOENT, errno.ENODEV}

@@ -7,13 +7,15 @@
  * 3. Both hold although one guardian is killed as well: the nest, or a shim.
  *
  * Without privileges. Beyond its reach is a descendant that changed its user id (said, never hidden), and the death of
- * several guardians at once.
+ * several guardians at once. With privileges, or where the machine has been set up for that, there is more: a cgroup of
+ * its own reaches the first, and nothing in a pid namespace of its own outlives its guardians.
  *
  * The shape
  * ---------
  *
  *      supervisor ---> nest ---> shim ---> main process ---> its descendants
- *                          `---> shim ---> ...
+ *                          |---> shim ---> ...
+ *                          `---> spare     (a shim that waits for its start, which is so much the quicker)
  *
  * The kernel hands an orphan to the nearest ancestor that asked to be a *subreaper*. Each shim is one, for one tree. So
  * a descendant may leave its session, its name and its environment behind, but never its shim; and a process that kills
@@ -37,7 +39,7 @@
  * makes and all shims share: it shows each reader his own signals. Everybody sleeps in one ppoll without a time limit.
  *
  *      SIGCHLD        somebody is dead
- *      SIGCONT        perhaps the parent is dead
+ *      SIGCONT        perhaps the parent is dead; where there are pidfds, it is let through, and only wakes the stopped
  *      SIGNAL_ORDER   from the nest: pass on a signal, or end the tree. Queued by the kernel: none is lost
  *      SIGUSR1        from the nest: end the tree. For when that queue is full; a plain signal can always be sent
  *
@@ -62,7 +64,10 @@
 #ifndef SLOW_INIT
 #define SLOW_INIT 0 /* the same, until an init has asked for a signal at its shim's death */
 #endif
-#ifndef NO_CLONE3 /* tests see to it that we can do without what older kernels do not have */
+#ifndef NO_SPARE
+#define NO_SPARE 0 /* tests see to it that we can do without, as in a burst of starts */
+#endif
+#ifndef NO_CLONE3 /* and without what older kernels do not have */
 #define NO_CLONE3 0
 #endif
 #ifndef NO_PIDFD
@@ -77,14 +82,14 @@
 #if defined(__x86_64__)
 enum {
     NR_read = 0, NR_write = 1, NR_close = 3, NR_mmap = 9, NR_munmap = 11, NR_rt_sigaction = 13,
-    NR_rt_sigprocmask = 14, NR_ioctl = 16, NR_madvise = 28, NR_getpid = 39, NR_recvmsg = 47, NR_clone = 56,
-    NR_execve = 59, NR_wait4 = 61, NR_kill = 62, NR_fcntl = 72, NR_chdir = 80, NR_umask = 95, NR_getrusage = 98,
-    NR_geteuid = 107, NR_getegid = 108, NR_getppid = 110, NR_setsid = 112, NR_setgroups = 116, NR_setresuid = 117,
-    NR_setresgid = 119, NR_rt_sigqueueinfo = 129, NR_setpriority = 141, NR_prctl = 157, NR_sched_setaffinity = 203,
-    NR_getdents64 = 217, NR_clock_gettime = 228, NR_exit_group = 231, NR_waitid = 247, NR_ioprio_set = 251,
-    NR_openat = 257, NR_readlinkat = 267, NR_ppoll = 271, NR_unshare = 272, NR_signalfd4 = 289, NR_dup3 = 292,
-    NR_pipe2 = 293, NR_prlimit64 = 302, NR_pidfd_send_signal = 424, NR_pidfd_open = 434, NR_clone3 = 435,
-    NR_close_range = 436,
+    NR_rt_sigprocmask = 14, NR_ioctl = 16, NR_madvise = 28, NR_getpid = 39, NR_sendmsg = 46, NR_recvmsg = 47,
+    NR_socketpair = 53, NR_clone = 56, NR_execve = 59, NR_wait4 = 61, NR_kill = 62, NR_fcntl = 72, NR_chdir = 80,
+    NR_umask = 95, NR_getrusage = 98, NR_geteuid = 107, NR_getegid = 108, NR_setpgid = 109, NR_getppid = 110,
+    NR_setsid = 112, NR_setgroups = 116, NR_setresuid = 117, NR_setresgid = 119, NR_rt_sigqueueinfo = 129,
+    NR_setpriority = 141, NR_prctl = 157, NR_sched_setaffinity = 203, NR_getdents64 = 217, NR_clock_gettime = 228,
+    NR_exit_group = 231, NR_waitid = 247, NR_ioprio_set = 251, NR_openat = 257, NR_readlinkat = 267, NR_ppoll = 271,
+    NR_unshare = 272, NR_signalfd4 = 289, NR_dup3 = 292, NR_pipe2 = 293, NR_prlimit64 = 302,
+    NR_pidfd_send_signal = 424, NR_pidfd_open = 434, NR_clone3 = 435, NR_close_range = 436,
 };
 
 static long call(long number, long a, long b, long c, long d, long e, long f) {
@@ -129,11 +134,11 @@ enum {
     NR_pipe2 = 59, NR_getdents64 = 61, NR_read = 63, NR_write = 64, NR_ppoll = 73, NR_signalfd4 = 74,
     NR_readlinkat = 78, NR_exit_group = 94, NR_waitid = 95, NR_unshare = 97, NR_clock_gettime = 113,
     NR_sched_setaffinity = 122, NR_kill = 129, NR_rt_sigaction = 134, NR_rt_sigprocmask = 135,
-    NR_rt_sigqueueinfo = 138, NR_setpriority = 140, NR_setresuid = 147, NR_setresgid = 149, NR_setsid = 157,
-    NR_setgroups = 159, NR_getrusage = 165, NR_umask = 166, NR_prctl = 167, NR_getpid = 172, NR_getppid = 173,
-    NR_geteuid = 175, NR_getegid = 177, NR_recvmsg = 212, NR_munmap = 215, NR_clone = 220, NR_execve = 221,
-    NR_mmap = 222, NR_madvise = 233, NR_wait4 = 260, NR_prlimit64 = 261, NR_pidfd_send_signal = 424,
-    NR_pidfd_open = 434, NR_clone3 = 435, NR_close_range = 436,
+    NR_rt_sigqueueinfo = 138, NR_setpriority = 140, NR_setresuid = 147, NR_setresgid = 149, NR_setpgid = 154,
+    NR_setsid = 157, NR_setgroups = 159, NR_getrusage = 165, NR_umask = 166, NR_prctl = 167, NR_getpid = 172,
+    NR_getppid = 173, NR_geteuid = 175, NR_getegid = 177, NR_socketpair = 199, NR_sendmsg = 211, NR_recvmsg = 212,
+    NR_munmap = 215, NR_clone = 220, NR_execve = 221, NR_mmap = 222, NR_madvise = 233, NR_wait4 = 260,
+    NR_prlimit64 = 261, NR_pidfd_send_signal = 424, NR_pidfd_open = 434, NR_clone3 = 435, NR_close_range = 436,
 };
 
 static long call(long number, long a, long b, long c, long d, long e, long f) {
@@ -196,9 +201,10 @@ enum { PR_SET_PDEATHSIG = 1, PR_SET_DUMPABLE = 4, PR_SET_NAME = 15, PR_SET_CHILD
        PR_SET_NO_NEW_PRIVS = 38 };
 enum { CLONE_NEWUSER = 0x10000000, CLONE_NEWPID = 0x20000000 };
 #define CLONE_INTO_CGROUP 0x200000000u
-enum { SIG_SETMASK = 2, CLOCK_MONOTONIC = 1, CLONE_VM = 0x100, CLONE_VFORK = 0x4000, SCM_RIGHTS = 1, SOL_SOCKET = 1 };
+enum { SIG_UNBLOCK = 1, SIG_SETMASK = 2, CLOCK_MONOTONIC = 1, CLONE_VM = 0x100, CLONE_VFORK = 0x4000 };
+enum { SCM_RIGHTS = 1, SOL_SOCKET = 1, AF_UNIX = 1, SOCK_SEQPACKET = 5 };
 enum { TIOCSCTTY = 0x540e, IOPRIO_WHO_PROCESS = 1 };
-enum { MSG_CTRUNC = 8, MSG_TRUNC = 0x20, MSG_DONTWAIT = 0x40, MSG_CMSG_CLOEXEC = 0x40000000 };
+enum { MSG_CTRUNC = 8, MSG_TRUNC = 0x20, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000, MSG_CMSG_CLOEXEC = 0x40000000 };
 
 struct pollfd { int fd; short events, revents; };
 struct timespec { int64_t seconds, nanoseconds; };
@@ -336,6 +342,8 @@ static struct {
     int32_t last_pid; /* the highest number a process can have */
 } common;
 
+static struct { int32_t self, parent; } process; /* ids of this very guardian */
+
 enum { SIGNALFD = 0, LIFE, SUPERVISOR, NEST, EVENTS, CONTROL, WATCHED };
 
 /* ---- Records: told when there is room, kept until then ----------------------------------------------------------- */
@@ -371,27 +379,35 @@ static void report_usage(struct usage *to, const struct kernel_usage *from) {
 
 /* ---- Waiting ----------------------------------------------------------------------------------------------------- */
 
-static int parent_is(int32_t pid) { return CALL0(getppid) == pid; }
+static int has_parent(void) { return CALL0(getppid) == process.parent; }
 
 /* A guardian's parent is gone, or may be: nothing else ever ends with a guardian still alive. */
 static int is_over(const struct pollfd *watched) {
     if (watched[LIFE].revents || watched[SUPERVISOR].revents || watched[NEST].revents) return 1;
-    return !parent_is(CALL0(getpid) == common.nest ? common.supervisor : common.nest);
+    return !has_parent();
 }
 
 /* Sleep until there is something to do, at most `ms` (-1: for ever); `control` may be -1. Whether it is over. */
 static int wait_for_news(struct pollfd watched[WATCHED], int control, int64_t ms) {
     static int was_over; /* what has ended stays ready for ever: once seen, it must not keep us awake */
-    int32_t self = (int32_t)CALL0(getpid);
     struct timespec time = {ms / 1000, ms % 1000 * 1000000};
     watched[SIGNALFD] = (struct pollfd){common.signals, POLLIN, 0};
     watched[LIFE] = (struct pollfd){was_over ? -1 : common.life, 0, 0};
     watched[SUPERVISOR] = (struct pollfd){was_over ? -1 : common.supervisor_fd, POLLIN, 0};
-    watched[NEST] = (struct pollfd){was_over || self == common.nest ? -1 : common.nest_fd, POLLIN, 0};
+    watched[NEST] = (struct pollfd){was_over || process.self == common.nest ? -1 : common.nest_fd, POLLIN, 0};
     watched[EVENTS] = (struct pollfd){outbox.length ? common.events : -1, POLLOUT, 0};
     watched[CONTROL] = (struct pollfd){control, POLLIN, 0};
     CALL5(ppoll, watched, WATCHED, ms < 0 ? NULL : &time, NULL, 0);
     return was_over = was_over || is_over(watched);
+}
+
+enum { SIGNALS_AT_ONCE = 4 };
+
+/* Returns the end of what was read. Whoever gets less than he has room for got all. */
+static struct signal_news *read_signals(struct signal_news news[SIGNALS_AT_ONCE], int *more) {
+    long length = CALL3(read, common.signals, news, sizeof *news * SIGNALS_AT_ONCE);
+    *more = length == (long)sizeof *news * SIGNALS_AT_ONCE;
+    return length > 0 ? news + length / (long)sizeof *news : news;
 }
 
 /* ---- One's own children ------------------------------------------------------------------------------------------ */
@@ -570,9 +586,8 @@ static void visit_children_of(const struct member *parent) {
 static void signal_descendants(int signal, int32_t only_group) {
     struct facts facts = {0, 0, 0};
     int before = 0;
-    int32_t self = (int32_t)CALL0(getpid);
-    look_up(self, &facts);
-    walk.known[0] = (struct member){self, facts.group, facts.since};
+    look_up(process.self, &facts);
+    walk.known[0] = (struct member){process.self, facts.group, facts.since};
     walk.length = 1, walk.signal = signal, walk.only_group = only_group;
     for (int pass = 0; pass < PASSES && before < walk.length; pass++) {
         before = walk.length;
@@ -586,17 +601,18 @@ static void signal_descendants(int signal, int32_t only_group) {
 enum { END_TREE = 0 }; /* where other orders have a signal */
 
 static long queue_order(int32_t pid, int value) {
-    struct signal_order order = {.code = SI_QUEUE, .pid = (uint32_t)CALL0(getpid), .value = value};
+    struct signal_order order = {.code = SI_QUEUE, .pid = (uint32_t)process.self, .value = value};
     return CALL3(rt_sigqueueinfo, pid, SIGNAL_ORDER, &order);
 }
 
 /* ---- The start of a child ---------------------------------------------------------------------------------------- */
 
-enum { STACK = 16 * 1024 };
+enum { BUFFER = 128 * 1024, SCRATCH = 20 * 1024, STACK = 16 * 1024 };
 
 /* What was asked for, in the shim that does it. `error` and `stage` are written by the main process before it executes
  * its program: until then it runs in our memory, and we stand still. */
 static struct {
+    char *buffer; /* what the nest receives, and behind it some room for the shim that a request makes */
     const struct start *request;
     const struct settings *settings; /* and behind it: */
     const struct rlimit *rlimits;
@@ -608,7 +624,7 @@ static struct {
     void *scratch;
     size_t scratch_size;
     char *strings;
-    int32_t shim, init;
+    int32_t init;
     int leash[2]; /* a pipe: whoever reads it sees the shim's end */
     int cgroup, is_inside; /* the directory, or -1; whether the main process is there from its birth on */
     int error, stage, candidate;
@@ -666,13 +682,20 @@ static int find_settings(void) {
     return !room || needed <= room - sizeof none;
 }
 
+/* Behind the request there is room for as much as is usual. */
+static void find_scratch(size_t strings) {
+    size_t size = (strings + 8) * sizeof(char *) + STACK;
+    task.scratch_size = size <= SCRATCH ? SCRATCH : (size + 4095) & ~(size_t)4095;
+    task.scratch = size <= SCRATCH ? task.buffer + BUFFER : pages(task.scratch_size);
+}
+
 /* Pointers to all strings, and the stack of the main process, in one mapping: it is given back after the launch. */
 static int prepare(void) {
     const struct start *request = task.request;
     size_t strings = (size_t)request->candidates + request->arguments + request->variables;
     if (strings > request->bytes) return -EINVAL;
-    task.scratch_size = ((strings + 8) * sizeof(char *) + STACK + 4095) & ~(size_t)4095;
-    task.scratch = pages(task.scratch_size);
+    if (request->flags & STRINGS_IN_MEMFD && !task.n_fds) return -EINVAL;
+    find_scratch(strings);
     task.strings = find_strings();
     if (!task.scratch || !task.strings) return -ENOMEM;
     task.cgroup = request->flags & CGROUP && task.n_fds ? task.fds[--task.n_fds] : -1;
@@ -723,7 +746,7 @@ static void set_priorities(void) {
 static void die_with_the_shim(void) {
     CALL5(prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (task.init) return; /* our parent has no number here; whether it lives is the init's concern */
-    if (!parent_is(task.shim)) leave(127); /* it died before we asked */
+    if (CALL0(getppid) != process.self) leave(127); /* it died before we asked; its memory is what we see here */
 }
 
 /* Groups first: who is no longer root cannot change them. The kernel forgets what is to happen at the parent's death
@@ -806,8 +829,9 @@ static long clone_main(void) {
  * here, or the reader of its output would never see the end. */
 static void tidy(void) {
     for (int i = 0; i < task.n_fds; i++) close_fd(task.fds[i]);
-    if (task.scratch) CALL2(munmap, task.scratch, task.scratch_size);
     if (task.strings && task.request->flags & STRINGS_IN_MEMFD) CALL2(munmap, task.strings, task.request->bytes);
+    if (task.scratch_size > SCRATCH) CALL2(munmap, task.scratch, task.scratch_size);
+    CALL2(munmap, task.buffer, BUFFER + SCRATCH);
 }
 
 /* ---- A pid namespace --------------------------------------------------------------------------------------------- */
@@ -850,10 +874,9 @@ static long enter_user_namespace(void) {
 }
 
 static void init_obey(void) {
-    struct signal_news news[4];
-    long length;
-    while ((length = CALL3(read, common.signals, news, sizeof news)) > 0)
-        for (struct signal_news *one = news; (char *)one < (char *)news + length; one++) {
+    struct signal_news news[SIGNALS_AT_ONCE];
+    for (int more = 1; more;)
+        for (struct signal_news *one = news, *end = read_signals(news, &more); one < end; one++) {
             if (one->pid) continue; /* from inside */
             if (one->number == SIGUSR1) init.is_released = 1;
             if (one->number == SIGNAL_ORDER && one->value == END_TREE) init.is_ending = 1;
@@ -980,7 +1003,7 @@ static void after_main(void) {
 static void tell_exit(const struct kernel_usage *usage) {
     struct record *record = tell(EXITED, shim.id);
     record->pid = shim.main;
-    record->shim = task.shim;
+    record->shim = process.self;
     record->status = shim.status;
     record->flags = shim.was_stopped ? WAS_STOPPED : 0;
     report_usage(&record->usage, usage);
@@ -1030,7 +1053,7 @@ static int reap(void) {
 static void tell_trouble(enum record_kind kind, int32_t pid, uint32_t count) {
     struct record *record = tell(kind, shim.id);
     record->pid = pid;
-    record->shim = task.shim;
+    record->shim = process.self;
     record->count = count;
 }
 
@@ -1086,10 +1109,9 @@ static void pass_on(int signal, int to) {
 }
 
 static void take_orders(void) {
-    struct signal_news news[4];
-    long length;
-    while ((length = CALL3(read, common.signals, news, sizeof news)) > 0)
-        for (struct signal_news *one = news; (char *)one < (char *)news + length; one++) {
+    struct signal_news news[SIGNALS_AT_ONCE];
+    for (int more = 1; more;)
+        for (struct signal_news *one = news, *end = read_signals(news, &more); one < end; one++) {
             if ((int32_t)one->pid != common.nest || one->number == SIGCHLD || one->number == SIGCONT) continue;
             if (one->number == SIGUSR1) shim.was_stopped = 1, end_tree();
             else if (one->value == END_TREE) shim.was_stopped = 1, end_tree();
@@ -1103,7 +1125,7 @@ __attribute__((noreturn)) static void finish(void) {
     struct record *record = tell(GONE, shim.id);
     CALL2(getrusage, RUSAGE_CHILDREN, &usage);
     record->pid = shim.main;
-    record->shim = task.shim;
+    record->shim = process.self;
     record->status = shim.status;
     record->count = shim.strays;
     record->flags = (shim.was_stopped ? WAS_STOPPED : 0) | (shim.phase == EMPTY ? 0 : LEFT_SOME);
@@ -1136,7 +1158,7 @@ __attribute__((noreturn)) static void guard(void) {
 __attribute__((noreturn)) static void fail(uint64_t id) {
     struct pollfd watched[WATCHED];
     struct record *record = tell(FAILED, id);
-    record->shim = task.shim;
+    record->shim = process.self;
     record->status = task.error;
     record->stage = (uint32_t)task.stage;
     record->count = (uint32_t)task.candidate;
@@ -1148,21 +1170,23 @@ __attribute__((noreturn)) static void fail(uint64_t id) {
     leave(0);
 }
 
-__attribute__((noreturn)) static void be_shim(void *buffer, size_t buffer_size) {
+/* All of a shim that does not depend on what it is to start. */
+static void settle_in(const char *name) {
     CALL5(prctl, PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0);
-    if (!parent_is(common.nest)) leave(0); /* nothing was started yet */
+    process.self = (int32_t)CALL0(getpid), process.parent = common.nest;
+    if (!has_parent()) leave(0); /* nothing was started yet */
     CALL5(prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    CALL5(prctl, PR_SET_NAME, "regrow-shim", 0, 0, 0);
-    CALL0(setsid);
+    CALL5(prctl, PR_SET_NAME, name, 0, 0, 0);
+    CALL2(setpgid, 0, 0); /* a session is dear: the scheduler has an account for each */
     close_fd(common.control);
     outbox.length = 0;
-    task.shim = (int32_t)CALL0(getpid);
+}
+
+__attribute__((noreturn)) static void be_shim(void) {
     shim.id = task.request->head.id;
     shim.linger_ms = task.request->linger_ms;
     shim.stuck_ms = task.request->stuck_ms;
     long pid = launch();
-    tidy();
-    CALL2(munmap, buffer, buffer_size);
     if (task.error) {
         if (pid > 0) CALL4(wait4, pid, NULL, 0, NULL);
         end_init();
@@ -1171,8 +1195,9 @@ __attribute__((noreturn)) static void be_shim(void *buffer, size_t buffer_size) 
     shim.main = (int32_t)pid;
     struct record *record = tell(LAUNCHED, shim.id);
     record->pid = shim.main;
-    record->shim = task.shim;
+    record->shim = process.self;
     flush();
+    tidy();
     guard();
 }
 
@@ -1235,12 +1260,11 @@ static void drop(struct map *map, uint64_t key) {
 
 /* ---- The nest: what is asked of it ------------------------------------------------------------------------------- */
 
-enum { BUFFER = 128 * 1024, REQUESTS = 64 };
+enum { REQUESTS = 64 };
 enum { LOST_SHIM = 1, STUCK_SHIM = 2 };      /* in `ids` instead of a pid: no shim can have these */
 enum { PATIENCE = 500, NEST_STUCK = 5000 }; /* ms */
 
 static struct {
-    char *buffer;
     int is_over, is_ending; /* the supervisor is gone; it, or its control socket */
     int lost;               /* shims that were killed, and whose children are not all ended yet */
     int64_t impatient_at, stuck_at, pause;
@@ -1253,6 +1277,97 @@ static void refuse(enum record_kind kind, uint64_t id, int stage, long error) {
     record->status = (int)-error;
 }
 
+/* A message with descriptors, which are in `task`; the rest is in the buffer. */
+struct letter {
+    struct message message;
+    struct vector part;
+    union { struct control head; char room[sizeof(struct control) + 4 * (MOST_FDS + 1)]; } control;
+};
+
+static void write_letter(struct letter *letter, uint32_t length) {
+    letter->part = (struct vector){task.buffer, length};
+    letter->message = (struct message){.parts = &letter->part, .n_parts = 1, .control = &letter->control,
+                                       .control_length = sizeof letter->control};
+}
+
+static long receive(struct letter *letter, int from, long flags) {
+    const struct control *head = &letter->control.head;
+    write_letter(letter, BUFFER);
+    task.n_fds = 0;
+    long length = CALL3(recvmsg, from, &letter->message, flags | MSG_CMSG_CLOEXEC);
+    if (length <= 0 || letter->message.control_length < sizeof *head) return length;
+    if (head->level != SOL_SOCKET || head->type != SCM_RIGHTS) return length;
+    task.n_fds = (int)((head->length - sizeof *head) / sizeof *head->fds);
+    for (int i = 0; i < task.n_fds; i++) task.fds[i] = head->fds[i];
+    return length;
+}
+
+static long forward_start(int to, uint32_t length) {
+    struct letter letter;
+    struct control *head = &letter.control.head;
+    write_letter(&letter, length);
+    *head = (struct control){sizeof *head + sizeof *head->fds * (size_t)task.n_fds, SOL_SOCKET, SCM_RIGHTS};
+    for (int i = 0; i < task.n_fds; i++) head->fds[i] = task.fds[i];
+    letter.message.control_length = task.n_fds ? head->length : 0;
+    return CALL3(sendmsg, to, &letter.message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* ---- The nest: a shim in store ----------------------------------------------------------------------------------- */
+
+/* To fork a shim takes longer than all the rest of a start. So one is forked in advance, when there is nothing else to
+ * do, and waits for a start at a socket whose other end only the nest has. One start is quick, then; of many in a row,
+ * most are by forks as if there were no spare. A spare that is killed is no loss: nothing depends on it. */
+
+static struct { int32_t pid; int fd, is_used_up; } spare = {0, -1, 1};
+
+/* What is touched now need not be given to us when there is a hurry. */
+static void have_memory_ready(void) {
+    volatile char *request = task.buffer, *pointers = request + BUFFER, *stack = pointers + SCRATCH - 1;
+    *request = *pointers = *stack = 0;
+}
+
+__attribute__((noreturn)) static void be_spare(int from) {
+    struct letter letter;
+    settle_in("regrow-spare");
+    have_memory_ready();
+    if (receive(&letter, from, 0) <= 0) leave(0); /* the nest is ending, or dead */
+    close_fd(from);
+    CALL5(prctl, PR_SET_NAME, "regrow-shim", 0, 0, 0);
+    task.request = (const struct start *)(const void *)task.buffer;
+    if (letter.message.flags & MSG_CTRUNC) { /* our table is full */
+        task.stage = AT_DESCRIPTORS, task.error = EMFILE;
+        fail(task.request->head.id);
+    }
+    be_shim();
+}
+
+static void make_spare(void) {
+    int ends[2];
+    spare.is_used_up = 0;
+    if (NO_SPARE || CALL4(socketpair, AF_UNIX, SOCK_SEQPACKET | O_CLOEXEC, 0, ends) < 0) return;
+    long pid = CALL5(clone, SIGCHLD, 0, 0, 0, 0);
+    if (pid == 0) close_fd(ends[0]), be_spare(ends[1]);
+    close_fd(ends[1]);
+    if (pid < 0)
+        close_fd(ends[0]);
+    else
+        spare.pid = (int32_t)pid, spare.fd = ends[0];
+}
+
+static void forget_spare(void) {
+    close_fd(spare.fd);
+    spare.pid = 0, spare.fd = -1;
+}
+
+/* Returns its pid, or 0: there is none. */
+static int32_t use_spare(uint32_t length) {
+    int32_t pid = spare.pid;
+    spare.is_used_up = 1;
+    if (!pid || forward_start(spare.fd, length) != length) pid = 0; /* without its socket, it ends */
+    forget_spare();
+    return pid;
+}
+
 static void hatch(const struct start *request, uint32_t length) {
     if (!is_sound(request, length)) {
         refuse(FAILED, request->head.id, AT_REQUEST, -EINVAL);
@@ -1263,8 +1378,9 @@ static void hatch(const struct start *request, uint32_t length) {
         refuse(FAILED, request->head.id, AT_FORK, -ENOMEM);
         return;
     }
-    long pid = CALL5(clone, SIGCHLD, 0, 0, 0, 0);
-    if (pid == 0) be_shim(nest.buffer, BUFFER);
+    long pid = use_spare(length);
+    if (!pid) pid = CALL5(clone, SIGCHLD, 0, 0, 0, 0);
+    if (pid == 0) settle_in("regrow-shim"), be_shim();
     if (pid < 0) {
         refuse(FAILED, request->head.id, AT_FORK, pid);
         return;
@@ -1308,7 +1424,7 @@ static void answer(const struct request *request, uint32_t length) {
 static void answer_all(uint32_t length) {
     uint32_t at = 0;
     do {
-        const struct request *request = (const struct request *)(const void *)(nest.buffer + at);
+        const struct request *request = (const struct request *)(const void *)(task.buffer + at);
         uint32_t left = length - at, size = left;
         if (left >= sizeof *request && request->kind != START && request->length >= sizeof *request)
             size = request->length < left ? request->length : left;
@@ -1318,28 +1434,18 @@ static void answer_all(uint32_t length) {
     } while (at < length);
 }
 
-static void take_descriptors(const struct control *control, size_t length) {
-    task.n_fds = 0;
-    if (length < sizeof *control || control->level != SOL_SOCKET || control->type != SCM_RIGHTS) return;
-    task.n_fds = (int)((control->length - sizeof *control) / sizeof *control->fds);
-    for (int i = 0; i < task.n_fds; i++) task.fds[i] = control->fds[i];
-}
-
 enum taken { NOTHING, CLOSED, TAKEN };
 
 static enum taken take_request(void) {
-    static union { struct control head; char room[sizeof(struct control) + 4 * (MOST_FDS + 1)]; } control;
-    struct vector part = {nest.buffer, BUFFER};
-    struct message message = {.parts = &part, .n_parts = 1, .control = &control, .control_length = sizeof control};
-    long length = CALL3(recvmsg, common.control, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    struct letter letter;
+    long length = receive(&letter, common.control, MSG_DONTWAIT);
     if (length == -EAGAIN) return NOTHING;
     if (length <= 0) return CLOSED;
-    take_descriptors(&control.head, message.control_length);
-    const struct request *request = (const struct request *)(const void *)nest.buffer;
-    if (message.flags & MSG_CTRUNC)
+    const struct request *request = (const struct request *)(const void *)task.buffer;
+    if (letter.message.flags & MSG_CTRUNC)
         refuse(FAILED, request->id, AT_DESCRIPTORS, -EMFILE); /* our table was full */
     else
-        answer_all(message.flags & MSG_TRUNC ? 0 : (uint32_t)length);
+        answer_all(letter.message.flags & MSG_TRUNC ? 0 : (uint32_t)length);
     for (int i = 0; i < task.n_fds; i++) close_fd(task.fds[i]);
     return TAKEN;
 }
@@ -1356,11 +1462,12 @@ static int take_requests(void) {
 
 /* ---- The nest: what becomes of the shims ------------------------------------------------------------------------- */
 
-static int is_shim(int32_t pid) { return get(&pids, (uint64_t)pid) != 0; }
+static int is_shim(int32_t pid) { return get(&pids, (uint64_t)pid) != 0 || pid == spare.pid; }
 
 static void bury(int32_t pid, int status) {
     uint64_t id = get(&pids, (uint64_t)pid);
-    if (!id) return; /* what a killed shim left */
+    if (pid == spare.pid) spare.is_used_up = 1, forget_spare();
+    if (!id) return; /* or what a killed shim left */
     drop(&pids, (uint64_t)pid);
     if (status == 0) { /* it has told everything itself */
         drop(&ids, id);
@@ -1426,6 +1533,7 @@ static void begin_to_end(void) {
     nest.is_ending = 1;
     close_fd(common.control);
     common.control = -1;
+    if (spare.pid) CALL2(kill, spare.pid, SIGKILL), forget_spare();
     for (uint64_t i = 0; i <= pids.mask; i++)
         if (pids.slots[2 * i]) order_end((int32_t)pids.slots[2 * i]);
 }
@@ -1454,14 +1562,15 @@ __attribute__((noreturn)) static void nest_finish(void) {
 }
 
 static void read_away_signals(void) {
-    struct signal_news news[4];
-    while (CALL3(read, common.signals, news, sizeof news) > 0) continue;
+    struct signal_news news[SIGNALS_AT_ONCE];
+    for (int more = 1; more;) read_signals(news, &more);
 }
 
 __attribute__((noreturn)) static void be_nest(void) {
     struct pollfd watched[WATCHED];
     int more = 0, was_closed = 0;
     for (;;) {
+        if (spare.is_used_up && !nest.is_ending) make_spare();
         nest.is_over = wait_for_news(watched, outbox.length ? -1 : common.control, nest_time_to_wait(more));
         read_away_signals();
         if (watched[CONTROL].revents && !nest.is_over) was_closed = !take_requests();
@@ -1511,13 +1620,22 @@ static void block_signals(void) {
     common.signals = (int)CALL4(signalfd4, -1, &ours, sizeof ours, O_CLOEXEC | O_NONBLOCK);
 }
 
+/* With pidfds, SIGCONT has nothing to tell. As it is, it does nothing but to wake us if we are stopped; and a guardian
+ * that gets it before an order does not wake up twice. */
+static void let_through(int signal) {
+    uint64_t set = set_of(signal);
+    CALL4(rt_sigprocmask, SIG_UNBLOCK, &set, NULL, sizeof set);
+}
+
 /* The pid of a dead supervisor may be another's by now; but as long as it is our parent's, it was the right one. */
 static void watch_each_other(void) {
-    common.nest = (int32_t)CALL0(getpid);
+    common.nest = process.self = (int32_t)CALL0(getpid);
+    process.parent = common.supervisor;
     CALL5(prctl, PR_SET_PDEATHSIG, SIGCONT, 0, 0, 0);
     common.supervisor_fd = open_pidfd(common.supervisor);
-    if (!parent_is(common.supervisor)) leave(0);
+    if (!has_parent()) leave(0);
     common.nest_fd = open_pidfd(common.nest);
+    if (common.supervisor_fd >= 0 && common.nest_fd >= 0) let_through(SIGCONT);
 }
 
 /* /proc may be missing, or (in another pid namespace) speak of others: then its numbers must not be used. */
@@ -1592,8 +1710,8 @@ __attribute__((noreturn, used)) void begin(const long *stack) {
     CALL5(prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     CALL5(prctl, PR_SET_NAME, "regrow-nest", 0, 0, 0);
     look_at_proc();
-    nest.buffer = pages(BUFFER);
-    if (!nest.buffer || !make_map(&ids, 256) || !make_map(&pids, 256)) leave(1);
+    task.buffer = pages(BUFFER + SCRATCH);
+    if (!task.buffer || !make_map(&ids, 256) || !make_map(&pids, 256)) leave(1);
     say_hello();
     be_nest();
 }

@@ -50,6 +50,7 @@ SIGNAL_ORDER, END_TREE = 40, 0
 PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 15, 36, 38
 AT_ONCE, ATOMIC, EVENTS_SIZE, BUFFER, MOST_FDS = 2048, 8 * RECORD.size, 1 << 20, 1 << 17, 253
 FIRST_PAUSE, LAST_PAUSE, SLOW_PAUSE, PATIENCE, NEST_STUCK = 0.001, 0.05, 1.0, 0.5, 5.0  # seconds
+QUIET = 0.005  # without a start, until a shim is made in store
 INIT_BLOWS, MOST_STRAYS = 12, 255
 CLONE_NEWUSER, CLONE_NEWPID = 0x10000000, 0x20000000
 DELAY_BEFORE_EXEC = 0.0
@@ -58,9 +59,10 @@ DELAY_BEFORE_EXEC = 0.0
 SLOW_INIT = False
 """The same, until an init has asked for a signal at its shim's death."""
 
+NO_SPARE = False
 NO_PIDFD = False
 NO_CHILDREN_FILE = False
-"""Tests see to it that we can do without what older kernels do not have."""
+"""Tests see to it that we can do without: as in a burst of starts, and on older kernels."""
 
 CLOSE_RANGE = 436  # on every machine
 IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "riscv64": 30, "ppc64le": 273, "s390x": 282, "armv7l": 314, "i686": 289}
@@ -129,12 +131,13 @@ def write_file_at(directory: int, name: str, text: bytes) -> None:
         os.close(fd)
 
 
-def read_text(path: str) -> str:
+def read_file(path: str) -> bytes:
+    """What it says, or nothing. Bytes: to decode them, Python would load a module, which may be gone by then."""
     try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return file.read()
+        with open(path, "rb", buffering=0) as file:
+            return file.readall()
     except OSError:
-        return ""
+        return b""
 
 
 def usage_of(used: resource.struct_rusage) -> tuple[int, ...]:
@@ -208,9 +211,9 @@ class Guardian:
     def children(self) -> Iterator[int]:
         """One's own. Nobody is reaped meanwhile, so each number is still his."""
         if self.has_children_file:
-            yield from map(int, read_text("/proc/thread-self/children").split())
+            yield from map(int, read_file("/proc/thread-self/children").split())
             return
-        for pid in range(1, int(read_text("/proc/sys/kernel/pid_max") or 1 << 22) + 1):
+        for pid in range(1, int(read_file("/proc/sys/kernel/pid_max") or 1 << 22) + 1):
             try:
                 os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
@@ -229,7 +232,7 @@ class Guardian:
 
 def facts_of(pid: int) -> tuple[int, int, int] | None:
     """Parent, group, start time."""
-    fields = read_text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    fields = read_file(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     return (int(fields[1]), int(fields[2]), int(fields[19])) if fields else None
 
 
@@ -250,7 +253,7 @@ def visit_children(parent: int, known: dict[int, int], number: int, only_group: 
     except OSError:
         return
     for thread in threads:
-        for pid in map(int, read_text(f"/proc/{parent}/task/{thread}/children").split()):
+        for pid in map(int, read_file(f"/proc/{parent}/task/{thread}/children").split()):
             if pid not in known:
                 visit(pid, parent, known, number, only_group)
 
@@ -357,36 +360,92 @@ def must(stage: int, action: Callable[..., object], *arguments: object, which: i
         raise RefusedError(stage, errno.EINVAL, which) from None
 
 
-def become_main(start: Start, shim: int, verdict: int) -> None:
-    """The main process, from its first instruction to its program. Returns only if there is none: it has said why."""
-    said: tuple[object, ...] = (AT_FORK, errno.ECHILD, 0)
+class Letter:
+    """A message, and the descriptors that came with it."""
+
+    def __init__(self, message: bytes, fds: list[int], flags: int) -> None:
+        self.message, self.fds, self.flags = message, fds, flags
+
+    @property
+    def child(self) -> int:
+        number: int = HEAD.unpack_from(self.message)[3]
+        return number
+
+    def start(self) -> Start:
+        """What it asks for.
+
+        Raises:
+            RefusedError: it is damaged, not all descriptors have arrived, or its memory file cannot be read.
+        """
+        if self.flags & socket.MSG_CTRUNC:
+            raise RefusedError(AT_DESCRIPTORS, errno.EMFILE)  # our table is full
+        try:
+            return Start(self.message, self.fds)
+        except OSError as error:
+            raise RefusedError(AT_DESCRIPTORS, error.errno or errno.EINVAL) from None
+        except (ValueError, struct.error):
+            raise RefusedError(AT_REQUEST, errno.EINVAL) from None
+
+    def send(self, to: socket.socket) -> None:
+        fds = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack(f"{len(self.fds)}i", *self.fds))]
+        to.sendmsg([self.message], fds if self.fds else [], socket.MSG_NOSIGNAL)
+
+
+def receive(sender: socket.socket) -> Letter | None:
+    """The next one; `None`: there will be none any more.
+
+    Raises:
+        BlockingIOError: there is none now.
+    """
     try:
-        die_with(shim, start)
+        message, fds, flags, _ = socket.recv_fds(sender, BUFFER, MOST_FDS)
+    except BlockingIOError:
+        raise
+    except OSError:
+        return None
+    return Letter(message, fds, flags) if message else None
+
+
+def wait_for_letter(shim: Shim, theirs: socket.socket, ours: socket.socket) -> Letter | None:
+    """What a spare does until it is needed."""
+    theirs.close()
+    with suppress(OSError):
+        shim.make_blank()
+    prctl(PR_SET_NAME, b"regrow-spare")
+    with ours:
+        return receive(ours)
+
+
+def become_main(shim: int, sender: socket.socket, *, is_inside: bool) -> None:
+    """The main process, from its first instruction to its program. Returns only if there is none: it has said why."""
+    refused: tuple[object, ...] = (AT_FORK, errno.ECHILD, 0)
+    verdict = sender.fileno()
+    try:
+        die_with(shim, is_inside=is_inside)
+        prctl(PR_SET_NAME, b"regrow-blank")
+        os.setsid()
+        letter = receive(sender)
+        if letter is None:
+            return
+        start = letter.start()
         if start.cgroup >= 0:
             must(AT_CGROUP, write_file_at, start.cgroup, "cgroup.procs", b"0")
-        os.setsid()
         verdict = arrange(start, verdict)
         limit(start)
         become_user(start, shim)
         enter(start)
-        if DELAY_BEFORE_EXEC:
-            time.sleep(DELAY_BEFORE_EXEC)
-        environment = start.environment()
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        execute(start, environment)
-    except RefusedError as refused:
-        said = refused.args
-    except MemoryError:  # its own limit leaves no room for us either
-        said = (AT_EXEC, errno.ENOMEM, 0)
-    except Exception:  # noqa: BLE001  it must be told in any case
-        said = (AT_EXEC, errno.EINVAL, 0)
-    os.write(verdict, VERDICT.pack(*said))
+        execute(start)
+    except RefusedError as error:
+        refused = error.args
+    except Exception as error:  # noqa: BLE001  it must be told in any case; its own limit may leave us no memory
+        refused = (AT_EXEC, errno.ENOMEM if isinstance(error, MemoryError) else errno.EINVAL, 0)
+    os.write(verdict, VERDICT.pack(*refused))
 
 
-def die_with(shim: int, start: Start) -> None:
+def die_with(shim: int, *, is_inside: bool) -> None:
     """Also when the kernel has forgotten it, because one has become somebody else."""
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != shim and not start.flags & NAMESPACE:  # there, our parent has no number; see `Init`
+    if os.getppid() != shim and not is_inside:  # inside a namespace, our parent has no number; see `Init`
         os._exit(127)  # it died before we asked
 
 
@@ -435,7 +494,7 @@ def become_user(start: Start, shim: int) -> None:
     if flags & SET_USER:
         must(AT_USER, os.setresuid, wanted.user, wanted.user, wanted.user)
     if flags & (SET_USER | SET_GROUP):
-        die_with(shim, start)
+        die_with(shim, is_inside=bool(start.flags & NAMESPACE))
 
 
 def enter(start: Start) -> None:
@@ -471,8 +530,12 @@ def move(fds: list[int], above: int) -> None:
         os.dup2(fd, number, inheritable=not is_place)
 
 
-def execute(start: Start, environment: dict[bytes, bytes]) -> None:
+def execute(start: Start) -> None:
     """As execvp: what is not there, or not allowed, leads on to the next; EACCES is what it says if there was one."""
+    if DELAY_BEFORE_EXEC:
+        time.sleep(DELAY_BEFORE_EXEC)
+    environment = start.environment()
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     why, which = errno.ENOENT, 0
     for number, program in enumerate(start.candidates):
         try:
@@ -567,53 +630,122 @@ RUNNING, LINGERING, ENDING, EMPTY = range(4)
 class Shim(Guardian):
     """Guards one tree until it is gone."""
 
-    def __init__(self, nest: Nest, start: Start) -> None:  # the nest's descriptors are inherited, so are its facts
+    def __init__(self, nest: Nest) -> None:  # the nest's descriptors are inherited, so are its facts
         self.__dict__.update(nest.common())
-        self.parent = self.nest
+        self.parent, self.pid = self.nest, os.getpid()
+        self.cgroup = -1
         self.leash = -1  # whoever holds its other end sees ours close
-        self.start, self.id, self.pid = start, start.id, os.getpid()
         self.main = self.init = self.status = self.strays = self.blows = 0
         self.phase = RUNNING
         self.main_is_reaped = self.was_stopped = self.told_out_of_reach = self.told_stuck = False
         self.linger_until = self.stuck_at = 0.0
         self.pause = FIRST_PAUSE
         self.last = (0, 0, 0)
-
-    def run(self) -> None:
         prctl(PR_SET_PDEATHSIG, signal.SIGCONT)
-        if os.getppid() != self.nest:  # nothing was started yet
-            return
+        if os.getppid() != self.nest:
+            os._exit(0)  # nothing was started yet
         prctl(PR_SET_CHILD_SUBREAPER, 1)
-        prctl(PR_SET_NAME, b"regrow-shim")
-        os.setsid()
+        os.setpgid(0, 0)
         os.close(self.control)
-        if self.launch():
+
+    def run(self, letter: Letter) -> None:
+        self.id = letter.child
+        try:
+            self.launch(letter)
+        except RefusedError as refused:
+            stage, why, which = refused.args
+            self.tell(FAILED, self.id, shim=self.pid, stage=stage, status=why, count=which)
+        else:
             self.tell(LAUNCHED, self.id, pid=self.main, shim=self.pid)
             self.flush()
             self.guard()
         self.finish()
 
-    def launch(self) -> bool:
-        stage = AT_NAMESPACE
+    def end_everything(self) -> None:
+        """The last resort of a shim that has failed."""
+        with suppress(ChildProcessError):
+            while True:
+                self.strike_cgroup()
+                self.kill_children(lambda _: False)
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    continue
+                time.sleep(FIRST_PAUSE)
+
+    def strike_cgroup(self) -> None:
+        """Reach also who became somebody whom we may not kill."""
+        if self.cgroup >= 0:
+            with suppress(OSError):
+                write_file_at(self.cgroup, "cgroup.kill", b"1")
+
+    def launch(self, letter: Letter) -> None:
+        """Have a program run.
+
+        Raises:
+            RefusedError: there is none, and nothing is left of the attempt.
+        """
         try:
-            if self.start.flags & NAMESPACE:
-                enter_namespace()
-                self.init = self.fork_init()
-            stage = AT_FORK
-            verdict, theirs = os.pipe()
-            self.main = os.fork()
-        except OSError as error:
+            if START_BODY.unpack_from(letter.message.ljust(64), HEAD.size)[1] & NAMESPACE:
+                must(AT_NAMESPACE, self.enter_namespace)
+            must(AT_FORK, self.hand_over, letter)
+            self.start = letter.start()
+            self.cgroup = self.start.cgroup
+            for fd in self.start.fds:
+                os.close(fd)
+            self.hear()
+        except RefusedError:
+            self.end_blank()
             self.end_init()
-            self.tell(FAILED, self.id, shim=self.pid, stage=stage, status=error.errno or 0)
-            return False
-        if self.main == 0:
+            raise
+
+    def make_blank(self) -> None:
+        """The main process in store: it waits for its program."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self.main = os.fork()
+            if self.main == 0:
+                try:
+                    close_from(3, but=(theirs.fileno(),))  # whoever writes to a dead shim is to notice it
+                    become_main(self.pid, theirs, is_inside=self.init != 0)
+                finally:
+                    os._exit(127)
+        self.to_main = ours
+
+    def end_blank(self) -> None:
+        if self.main:
+            self.to_main.close()
+            try_kill(self.main, signal.SIGKILL)
+            os.waitpid(self.main, 0)
+            self.main = 0
+
+    def hand_over(self, letter: Letter) -> None:
+        if self.main:
             try:
-                become_main(self.start, self.pid, theirs)
-            finally:
-                os._exit(127)
-        for fd in (theirs, *self.start.fds):
-            os.close(fd)
-        return self.hear(verdict)
+                letter.send(self.to_main)
+                return
+            except OSError:  # somebody has killed it
+                self.end_blank()
+        self.make_blank()
+        letter.send(self.to_main)
+
+    def hear(self) -> None:
+        """Whether the exec succeeded: then its end of the socket is closed.
+
+        Raises:
+            RefusedError: it did not.
+        """
+        verdict = self.to_main.fileno()
+        while verdict not in self.wait(None, verdict) and not self.is_over:
+            self.take_orders()
+        said = b"" if self.is_over else self.to_main.recv(VERDICT.size)
+        self.to_main.close()
+        if said:
+            raise RefusedError(*VERDICT.unpack(said))
+        del self.start.arguments, self.start.variables
+
+    def enter_namespace(self) -> None:
+        self.end_blank()
+        enter_namespace()
+        self.init = self.fork_init()
 
     def fork_init(self) -> int:
         """The main process has a copy of the leash until its exec: so late the init may see the shim's end."""
@@ -636,20 +768,6 @@ class Shim(Guardian):
             try_kill(self.init, signal.SIGKILL)
             os.waitpid(self.init, 0)
             self.init = 0
-
-    def hear(self, verdict: int) -> bool:
-        """Whether the exec succeeded: then the pipe just ends."""
-        while verdict not in self.wait(None, verdict) and not self.is_over:
-            self.take_orders()
-        said = b"" if self.is_over else os.read(verdict, VERDICT.size)
-        os.close(verdict)
-        if said:
-            stage, why, candidate = VERDICT.unpack(said)
-            os.waitpid(self.main, 0)
-            self.end_init()
-            self.tell(FAILED, self.id, shim=self.pid, stage=stage, status=why, count=candidate)
-        del self.start.arguments, self.start.variables
-        return not said
 
     def guard(self) -> None:
         more = True  # it may have ended already
@@ -703,7 +821,7 @@ class Shim(Guardian):
         if not self.main_is_reaped:  # until then the number is its group's
             try_kill(-self.main, signal.SIGKILL)
             try_kill(self.main, signal.SIGKILL)
-        strike_cgroup(self.start)
+        self.strike_cgroup()
 
     def after_main(self) -> None:
         if self.phase != RUNNING:
@@ -750,7 +868,7 @@ class Shim(Guardian):
         self.blows += 1
         if self.blows == 1:  # the group's death is often all it takes
             return
-        strike_cgroup(self.start)
+        self.strike_cgroup()
         self.last = found, refused, pid = self.kill_children(self.is_to_count)
         if refused:
             signal_descendants(signal.SIGKILL)  # below what we may not kill there may be somebody whom we may
@@ -795,6 +913,8 @@ class Nest(Guardian):
         self.socket.setblocking(False)  # recv_fds of Python 3.11 forgets its flags
         self.ids: dict[int, int] = {}
         self.pids: dict[int, int] = {}
+        self.spare, self.spare_at = 0, 0.0
+        self.to_spare = self.socket
         self.lost: dict[int, bool] = {}  # of killed shims, whose children are not all ended yet; whether told as stuck
         self.is_ending = False
         self.impatient_at = self.stuck_at = float("inf")
@@ -809,6 +929,8 @@ class Nest(Guardian):
     def run(self) -> None:
         is_empty = more = False
         while not self.is_ending or not (is_empty or self.is_hopeless()):
+            if not self.is_ending and time.monotonic() >= self.spare_at:
+                self.make_spare()
             control = self.control if not self.outbox and not self.is_ending else -1
             ready = self.wait(self.time_to_wait(more=more), control)
             self.news()
@@ -828,52 +950,75 @@ class Nest(Guardian):
         """Some of them. Returns whether there may be more, ever."""
         for _ in range(64):
             try:
-                message, fds, flags, _ = socket.recv_fds(self.socket, BUFFER, MOST_FDS)
+                letter = receive(self.socket)
             except BlockingIOError:
                 return True
-            except OSError:
+            if letter is None:
                 return False
-            if not message:
-                return False
-            self.answer_all(message, fds, flags)
-            for fd in fds:
+            self.answer_all(letter)
+            for fd in letter.fds:
                 os.close(fd)
             self.flush()
             if self.outbox:
                 return True
         return True
 
-    def answer_all(self, message: bytes, fds: list[int], flags: int) -> None:
+    def answer_all(self, letter: Letter) -> None:
         """One start, or any number of orders, one behind the other."""
-        while len(message) >= HEAD.size and not flags & socket.MSG_TRUNC:
-            _, kind, length, _ = HEAD.unpack_from(message)
+        message = letter.message
+        while len(message) >= HEAD.size and not letter.flags & socket.MSG_TRUNC:
+            version, kind, length, child = HEAD.unpack_from(message)
             size = len(message) if kind == START or length < HEAD.size else length
-            self.answer(message[:size], fds, flags)
+            if version != VERSION:
+                self.tell(FAILED if kind == START else REFUSED, child, stage=AT_REQUEST, status=errno.EPROTO)
+            elif kind == START:
+                self.hatch(letter)
+            else:
+                self.forward(kind, child, message[HEAD.size : size])
             message = message[size:]
 
-    def answer(self, message: bytes, fds: list[int], flags: int) -> None:
-        version, kind, _, child = HEAD.unpack_from(message)
-        failure = FAILED if kind == START else REFUSED
-        if flags & socket.MSG_CTRUNC:
-            self.tell(FAILED, child, stage=AT_DESCRIPTORS, status=errno.EMFILE)  # our table was full
-        elif version != VERSION:
-            self.tell(failure, child, stage=AT_REQUEST, status=errno.EPROTO)
-        elif kind != START:
-            self.forward(kind, child, message[HEAD.size :])
-        else:
-            try:
-                self.hatch(Start(message, fds))
-            except (OSError, ValueError, struct.error) as error:
-                why = error.errno if isinstance(error, OSError) else None
-                stage = AT_FORK if why else AT_REQUEST
-                self.tell(FAILED, child, stage=stage, status=why or errno.EINVAL)
+    def hatch(self, letter: Letter) -> None:
+        try:
+            pid = self.use_spare(letter) or self.fork_shim(lambda _: letter)
+        except OSError as error:
+            self.tell(FAILED, letter.child, stage=AT_FORK, status=error.errno or 0)
+            return
+        self.ids[letter.child] = pid
+        self.pids[pid] = letter.child
 
-    def hatch(self, start: Start) -> None:
+    def fork_shim(self, find: Callable[[Shim], Letter | None]) -> int:
         pid = os.fork()
         if pid == 0:
-            be_shim(self, start)
-        self.ids[start.id] = pid
-        self.pids[pid] = start.id
+            be_shim(self, find)
+        return pid
+
+    def make_spare(self) -> None:
+        """A shim in store; without one, a start just takes longer."""
+        self.spare_at = float("inf")
+        if NO_SPARE:
+            return
+        with suppress(OSError):
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                self.spare = self.fork_shim(lambda shim: wait_for_letter(shim, ours, theirs))
+            self.to_spare = ours
+            self.to_spare.setblocking(False)
+
+    def use_spare(self, letter: Letter) -> int:
+        """Returns its pid, or 0: there is none."""
+        pid = self.spare
+        if pid:
+            try:
+                letter.send(self.to_spare)
+            except OSError:  # without its socket, it ends
+                pid = 0
+            self.forget_spare()
+        self.spare_at = time.monotonic() + QUIET  # what is started now needs the processors more
+        return pid
+
+    def forget_spare(self) -> None:
+        self.spare = 0
+        self.to_spare.close()
 
     def forward(self, kind: int, child: int, body: bytes) -> None:
         """To a shim that is ours and not reaped: its number cannot mean another."""
@@ -895,6 +1040,9 @@ class Nest(Guardian):
         self.is_ending = True
         self.impatient_at = self.stuck_at = time.monotonic() + PATIENCE
         self.socket.close()
+        if self.spare:
+            try_kill(self.spare, signal.SIGKILL)
+            self.forget_spare()
         for pid in self.pids:
             order_end(pid)
 
@@ -907,6 +1055,9 @@ class Nest(Guardian):
                 return True, False
             if not pid:
                 return False, False
+            if pid == self.spare:
+                self.forget_spare()
+                self.spare_at = time.monotonic() + QUIET
             child = self.pids.pop(pid, None)
             if child is not None:
                 del self.ids[child]
@@ -921,7 +1072,7 @@ class Nest(Guardian):
 
     def end_leftovers(self) -> None:
         """What a killed shim left falls to the nest. It is lost when all of that is ended, not before."""
-        self.last = found, refused, pid = self.kill_children(self.pids.get)
+        self.last = found, refused, pid = self.kill_children(lambda pid: pid in self.pids or pid == self.spare)
         if refused and self.is_over:
             signal_descendants(signal.SIGKILL)
         if not found:
@@ -942,7 +1093,7 @@ class Nest(Guardian):
         if more:
             return 0
         if not self.lost and not self.is_over:
-            return None
+            return max(0.0, self.spare_at - time.monotonic()) if self.spare_at < float("inf") else None
         pause, self.pause = self.pause, min(2 * self.pause, LAST_PAUSE)
         return SLOW_PAUSE if self.lost and time.monotonic() >= self.stuck_at else pause
 
@@ -953,37 +1104,22 @@ def order_end(pid: int) -> None:
         try_kill(pid, signal.SIGUSR1)
 
 
-def be_shim(nest: Nest, start: Start) -> None:
+def be_shim(nest: Nest, find: Callable[[Shim], Letter | None]) -> None:
     """Never returns. Whatever goes wrong, its tree is ended first."""
+    shim: Shim | None = None
     code = 1
     try:
-        shim = Shim(nest, start)
-        shim.run()
+        shim = Shim(nest)
+        if letter := find(shim):
+            prctl(PR_SET_NAME, b"regrow-shim")
+            shim.run(letter)
         code = 0
     finally:
         try:
-            if code:
-                end_everything(nest, start)
+            if code and shim is not None:
+                shim.end_everything()
         finally:
             os._exit(code)
-
-
-def strike_cgroup(start: Start) -> None:
-    """Reach also who became somebody whom we may not kill."""
-    if start.cgroup >= 0:
-        with suppress(OSError):
-            write_file_at(start.cgroup, "cgroup.kill", b"1")
-
-
-def end_everything(guardian: Guardian, start: Start) -> None:
-    """The last resort of a shim that has failed."""
-    with suppress(ChildProcessError):
-        while True:
-            strike_cgroup(start)
-            guardian.kill_children(lambda _: False)
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                continue
-            time.sleep(FIRST_PAUSE)
 
 
 # -- the beginning -----------------------------------------------------------------------------------------------------
@@ -1031,6 +1167,8 @@ def be_nest(control: int, events: int, life: int, supervisor: int) -> None:
     if os.getppid() != supervisor:  # it died, and the number may be another's by now
         return
     nest.nest_fd = open_pidfd(nest.nest)
+    if nest.supervisor_fd >= 0 and nest.nest_fd >= 0:  # then SIGCONT has nothing to tell, and wakes only who is stopped
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCONT})
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     prctl(PR_SET_NAME, b"regrow-nest")
     nest.has_children_file = has_children_file()
