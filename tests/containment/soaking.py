@@ -29,10 +29,11 @@ from tests.containment.warden import children, descendants, named
 from tests.guardian.hostile import Identity, facts
 
 from regrow import ChildSpec, SupervisorHandle, SupervisorSpec, open_supervisor
+from regrow._edge.handle import has_pidfd
 
 LOOPS = 8
 WARM_UP = 5  # a fifth of the restarts
-OVERDUE = 0.05  # seconds for which somebody sleeps beside a body
+OVERDUE = 0.05 if has_pidfd() else 0.3  # seconds for which somebody sleeps beside a body
 BUSY = 0.5  # seconds that somebody works, and does not come to it
 
 

@@ -4,6 +4,7 @@ Our own Python may be where nobody else can read it, so it loads what the guardi
 """
 
 # ruff: noqa: F401
+# pyright: reportUnusedImport=false
 import __future__
 
 import ctypes
