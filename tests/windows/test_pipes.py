@@ -9,6 +9,7 @@ from tests.windows.conftest import open_with
 from tests.windows.pipes import ROOM
 
 from regrow._edge.tuning import Tuning
+from regrow._specs.protocol import Stream
 from regrow._specs.stop import KILL
 from regrow.testing import children
 
@@ -53,7 +54,7 @@ async def test_what_is_there_is_read_before_a_pipe_that_somebody_holds_is_closed
             other = windows.processes[life.pid].streams[1].again()
             windows.processes[life.pid].terminate(3)
             await until(lambda: not windows.is_alive(life.pid))
-            pipe = next(iter(opened._tools._readers._open))
+            (pipe,) = (pipe for pipe in opened._tools._readers._open if pipe._stream is Stream.STDOUT)
             pipe.finish()
             other.pipe.data += b"two\n"
             assert (await life.wait_exited()).code == 3

@@ -110,6 +110,27 @@ async def test_kept_strays_end_with_the_launcher(windows):
         assert windows.left() == {}
 
 
+async def test_the_main_process_is_none_of_its_strays_although_its_job_counts_it_for_a_moment(lab, windows):
+    windows.ends_late = 0.02
+    life = await lab.launch(children.exits(3))
+    assert (await life.wait_exited()).strays == 0
+
+
+async def test_a_stop_gives_strays_no_time_of_their_own(lab, windows):
+    life = await lab.launch(children.leaves(stays=True), strays=3600)
+    await life.wait_printed(b"\n")
+    with trio.fail_after(PATIENCE):
+        await life.controls.stop(Stop(grace=3600))
+    assert life.exited.code == CONTROL_C_EXIT
+    assert not windows.alive
+
+
+async def test_nobody_complains_of_strays_that_have_ended(lab):
+    life = await lab.launch(children.leaves(), stop=Stop(kill_wait=0.05))
+    assert (await life.wait_exited()).strays == 1
+    await trio.sleep(0.1)  # for a fact that should not come: `report` would refuse it
+
+
 # -- what does not die -------------------------------------------------------------------------------------------------
 
 
