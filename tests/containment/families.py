@@ -5,6 +5,8 @@ Each of the four says who it is, `NAME PID`, on its standard output. All have th
 
 from __future__ import annotations
 
+from tests.guardian.hostile import FLIGHT, HOPS
+
 MEMBERS = ("main", "member", "session", "daemon")
 """Itself; one in its group; one in a session of its own; a daemon, forked twice, with an emptied environment."""
 
@@ -17,7 +19,7 @@ echo main $$; {main} # {marker}"""
 
 _SLEEPS = "exec sleep {marker}"
 _TO_BREED = "i=0; while [ $i -lt 60 ]; do i=$((i+1)); (env -i setsid sleep {marker} &) done"
-_HOPS = 'f() {{ f & exit; }}; f & g=\'setsid sh -c "$g" & # {marker}\'; export g; setsid sh -c "$g" &'
+_HOPS = HOPS.replace("{m}", "{marker}") + FLIGHT.replace("{m}", "{marker}") + 'setsid sh -c "$f" &'
 
 MOODS: dict[str, dict[str, str]] = {
     "plain": {},

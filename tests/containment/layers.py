@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from tests.edge.cgroups.ground import own_place
 
+from regrow._edge.guarding.namespaces import why_no_namespace
 from regrow._edge.local import LocalLauncher
-from regrow._edge.namespaces import why_no_namespace
 from regrow._edge.tuning import Tuning
 
 

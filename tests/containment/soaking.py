@@ -29,7 +29,7 @@ from tests.containment.warden import children, descendants, named
 from tests.guardian.hostile import Identity, facts
 
 from regrow import ChildSpec, SupervisorHandle, SupervisorSpec, open_supervisor
-from regrow._edge.handle import has_pidfd
+from regrow._edge.grouping.handle import has_pidfd
 
 LOOPS = 8
 WARM_UP = 5  # a fifth of the restarts

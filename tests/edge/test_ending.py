@@ -16,10 +16,10 @@ from tests.edge.forms import only_group
 from tests.edge.recorder import DAEMON, PATIENCE, SLEEPS, Life, is_alive, kill, python, sh, until, wait_dead
 from trio.testing import wait_all_tasks_blocked
 
-from regrow._edge import handle as handles
-from regrow._edge import strays
+from regrow._edge.grouping import handle as handles
+from regrow._edge.grouping import strays
+from regrow._edge.grouping.pidfd import remembered_status
 from regrow._edge.holding import Ending
-from regrow._edge.pidfd import remembered_status
 from regrow._specs.protocol import Exited
 from regrow._specs.stop import KILL, Stop
 

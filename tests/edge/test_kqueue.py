@@ -9,12 +9,13 @@ import trio
 from tests.edge.recorder import SLEEPS, Lab, until, wait_dead
 from trio.testing import wait_all_tasks_blocked
 
-from regrow._edge import tools, waiting
-from regrow._edge.handle import Handle
+from regrow._edge import tools
+from regrow._edge.grouping import waiting
+from regrow._edge.grouping.handle import Handle
+from regrow._edge.grouping.waiting import Deaths
 from regrow._edge.local import LocalLauncher
 from regrow._edge.reactor import TaskReactor
 from regrow._edge.tuning import Tuning
-from regrow._edge.waiting import Deaths
 from regrow.testing import Conditions, children, run_check
 from regrow.testing._checks import leaving, running, stopping
 

@@ -16,9 +16,9 @@ from tests.edge.forms import only_group
 from tests.edge.recorder import DAEMON, PATIENCE, SLEEPS, Lab, Life, is_there, kill, python, sh, until
 from trio.testing import wait_all_tasks_blocked
 
-from regrow._edge import handle as handles
 from regrow._edge import opened as opening
-from regrow._edge import spawning
+from regrow._edge.grouping import handle as handles
+from regrow._edge.grouping import spawning
 from regrow._edge.local import LocalLauncher
 from regrow._specs.child import ChildSpec
 from regrow._specs.protocol import Exited, Lost, Refusal
@@ -232,7 +232,7 @@ async def test_a_start_that_hangs_in_its_exec_is_ended_when_it_comes_back(close,
         spawned.append(spawning.spawn(order, sockets, **options))
         return spawned[0]
 
-    monkeypatch.setattr("regrow._edge.grouped.spawn", spawn)
+    monkeypatch.setattr("regrow._edge.grouping.grouped.spawn", spawn)
     async with trio.open_nursery() as nursery, launcher.open() as opened:
         lab = Lab(opened)
         life = lab.life()
@@ -254,7 +254,7 @@ def test_a_start_that_comes_back_when_the_whole_run_is_over_is_ended_too(launche
         time.sleep(0.5)
         return spawning.spawn(order, sockets, **options)
 
-    monkeypatch.setattr("regrow._edge.grouped.spawn", spawn)
+    monkeypatch.setattr("regrow._edge.grouping.grouped.spawn", spawn)
 
     async def main():
         async with trio.open_nursery() as nursery, launcher.open() as opened:

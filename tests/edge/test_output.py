@@ -13,9 +13,9 @@ import trio
 from tests.edge.forms import only_group
 from tests.edge.recorder import DAEMON, PATIENCE, SLEEPS, Lab, python, sh, until
 
-from regrow._edge import outlet
 from regrow._edge.local import LocalLauncher
-from regrow._edge.pipes import CHUNK
+from regrow._edge.output import outlet
+from regrow._edge.output.pipes import CHUNK
 from regrow._specs.output import OutputPolicy
 from regrow._specs.protocol import Output, OutputGap, Refusal, Stream
 from regrow.testing import children

@@ -21,7 +21,7 @@ from tests.edge.forms import only_group
 from tests.edge.recorder import PATIENCE, SLEEPS, Lab, is_there, python, sh
 from trio.testing import wait_all_tasks_blocked
 
-from regrow._edge import spawning
+from regrow._edge.grouping import spawning
 from regrow._edge.local import LocalLauncher
 from regrow._edge.start import Start
 from regrow._edge.tuning import Tuning
@@ -279,7 +279,7 @@ async def test_no_memory_is_not_the_fault_of_the_program(lab, monkeypatch):
     def popen(*args, **settings):
         raise MemoryError
 
-    monkeypatch.setattr("regrow._edge.spawning.subprocess.Popen", popen)
+    monkeypatch.setattr("regrow._edge.grouping.spawning.subprocess.Popen", popen)
     life = await lab.launch(SLEEPS)
     assert (life.refusal.refusal, life.refusal.errno) == (Refusal.CAPACITY, errno.ENOMEM)
 

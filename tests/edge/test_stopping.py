@@ -16,8 +16,8 @@ from tests.edge.forms import only_group
 from tests.edge.recorder import PATIENCE, SLEEPS, is_alive, is_there, kill, python, sh, until, wait_dead
 from trio.testing import wait_all_tasks_blocked
 
-from regrow._edge import handle as handles
-from regrow._edge.nest import Nest
+from regrow._edge.grouping import handle as handles
+from regrow._edge.guarding.nest import Nest
 from regrow._specs.check import leniently
 from regrow._specs.protocol import Stuck
 from regrow._specs.stop import KILL, CloseStdin, Run, Signal, Stop

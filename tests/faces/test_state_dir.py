@@ -153,8 +153,8 @@ def test_run_takes_a_directory_too(tmp_path):
 # -- the command -------------------------------------------------------------------------------------------------------
 
 SLEEPER = """
-import regrow._edge.hatching
-regrow._edge.hatching.locate = lambda kind: None  # as where there are no guardians
+import regrow._edge.guarding.hatching
+regrow._edge.guarding.hatching.locate = lambda kind: None  # as where there are no guardians
 app = SupervisorSpec(name="app", children=[ChildSpec(name="a", command=children.sleeps())])
 """
 

@@ -13,12 +13,19 @@ assert sys.platform == "linux"
 
 import os
 import random
+import shlex
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 
 Identity = tuple[int, int]
 """A process id, and when it started."""
+
+_HOP = "import os; [os.fork() and os._exit(0) for _ in range(200_000)]"
+HOPS = f"{shlex.quote(sys.executable)} -ISc '{_HOP}' {{m}} & "  # not a function of a shell: dash ends that after 1,000
+FLIGHT = "n=0; f='n=$((n+1)); [ $n -gt 30000 ] || setsid sh -c \"$f\" & # {m}'; export f n; "
+"""Who forks and ends, without pause: nobody can end him from outside, so he stops by himself after a minute or two."""
 
 KINDS = {
     "plain": "exec sleep {m}",
@@ -30,15 +37,15 @@ KINDS = {
     "scrubbed": "(env -i setsid sleep {m} &); exec sleep {m}",
     "wide": "for i in 1 2 3 4 5 6 7 8; do setsid sleep {m} & sleep {m} & done; exec sleep {m}",
     "chain": "n=0; f() {{ n=$((n+1)); [ $n -lt 30 ] && {{ f & exit; }}; exec setsid sleep {m}; }}; f & exec sleep {m}",
-    "hopper": "f() {{ f & exit; }}; f & exec sleep {m}",
-    "nomad": 'f=\'setsid sh -c "$f" & # {m}\'; export f; setsid sh -c "$f" & exec sleep {m}',
+    "hopper": HOPS + "exec sleep {m}",
+    "nomad": FLIGHT + 'setsid sh -c "$f" & exec sleep {m}',
 }
 """By name: what `sh -c` runs. The main process stays."""
 
 LEAVERS = {
     "leaver": "sleep {m} & exit 3",
     "daemon leaver": "(env -i setsid sleep {m} &); exit 3",
-    "hopping leaver": "f() {{ f & exit; }}; f & exit 3",
+    "hopping leaver": HOPS + "exit 3",
 }
 """Their main process ends by itself, at once, with 3."""
 

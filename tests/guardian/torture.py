@@ -126,7 +126,7 @@ class Run:
         self.marker = new_marker()
         self.chance = chance
         self.layer = Layer(mode.partition(": ")[0], self.marker)
-        copy = shutil.copy(guardian, Path(directory, f"guardian-{self.marker}{guardian.suffix}"))
+        copy = str(shutil.copy(guardian, Path(directory, f"guardian-{self.marker}{guardian.suffix}")))
         run_it = self.layer.guardian([sys.executable, "-I", "-S", copy] if guardian.suffix == ".py" else [copy])
         self.news, theirs = os.pipe()
         self.supervisor = os.fork()

@@ -18,12 +18,12 @@ from regrow._specs.protocol import OpenLauncher
 if sys.platform == "win32":
     from regrow._edge.windows.launcher import LEVEL, missing, open_jobs
 else:
-    from regrow._edge.abilities import missing
     from regrow._edge.cgroups.planting import are_usual
-    from regrow._edge.guarded import level
-    from regrow._edge.hatching import guardians
+    from regrow._edge.guarding.guarded import level
+    from regrow._edge.guarding.hatching import guardians
     from regrow._edge.opened import opened
-    from regrow._edge.setup import PLAIN
+    from regrow._edge.orders.abilities import missing
+    from regrow._edge.orders.setup import PLAIN
     from regrow._edge.survivors.remembering import remembering
     from regrow._edge.tools import Tools
 

@@ -11,27 +11,27 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import trio
 
-from regrow._edge import ordering, refusals
 from regrow._edge.cgroups.planting import plant
-from regrow._edge.environment import Environments
-from regrow._edge.grouped import GroupForm
-from regrow._edge.handle import has_pidfd
-from regrow._edge.hatching import guardians
+from regrow._edge.grouping.grouped import GroupForm
+from regrow._edge.grouping.handle import has_pidfd
+from regrow._edge.grouping.kqueue import make_exits
+from regrow._edge.grouping.spawner import Spawner
+from regrow._edge.grouping.strays import Strays
+from regrow._edge.grouping.waiting import Deaths
+from regrow._edge.guarding.hatching import guardians
+from regrow._edge.guarding.nest import Surroundings
+from regrow._edge.guarding.nests import Nests
 from regrow._edge.holding import Form, Spawned
-from regrow._edge.kqueue import make_exits
-from regrow._edge.nest import Surroundings
-from regrow._edge.nests import Nests
-from regrow._edge.order import Order
-from regrow._edge.pipes import StdinPipe, make_outputs
+from regrow._edge.orders import ordering, refusals
+from regrow._edge.orders.environment import Environments
+from regrow._edge.orders.order import Order
+from regrow._edge.orders.room import make_room
+from regrow._edge.orders.sockets import Sockets
+from regrow._edge.output.pipes import StdinPipe, make_outputs
 from regrow._edge.reactor import make_reactor
 from regrow._edge.request import Request
-from regrow._edge.room import make_room
-from regrow._edge.sockets import Sockets
-from regrow._edge.spawner import Spawner
-from regrow._edge.strays import Strays
 from regrow._edge.survivors.remembering import Memory
 from regrow._edge.tuning import Tuning
-from regrow._edge.waiting import Deaths
 from regrow._edge.workshop import InputEnd, OutputEnd, Workshop
 from regrow._specs.protocol import Key, NotLaunched
 

@@ -11,7 +11,7 @@ import trio
 
 from regrow._edge.alarms import Alarms
 from regrow._edge.holding import Form, Spawned
-from regrow._edge.outlet import Outlets
+from regrow._edge.output.outlet import Outlets
 from regrow._edge.request import Request
 from regrow._edge.tuning import Tuning
 from regrow._specs.protocol import Key

@@ -15,8 +15,8 @@ from tests.edge.cgroups.ground import groups_of
 from tests.edge.recorder import Lab, python, until
 
 from regrow._edge.cgroups.counting import NOTHING, Counted, count
-from regrow._edge.guarded import _ending
 from regrow._edge.guardian import records
+from regrow._edge.guarding.guarded import _ending
 from regrow._edge.local import LocalLauncher
 from regrow._edge.tuning import Tuning
 from regrow._specs.exit import Exit, Reason, Usage

@@ -20,8 +20,8 @@ from regrow._edge.alarms import Alarms
 from regrow._edge.cgroups.branch import Branch, Tended
 from regrow._edge.cgroups.emptying import Emptying
 from regrow._edge.cgroups.leaves import Leaves
+from regrow._edge.grouping.spawner import Spawner
 from regrow._edge.reactor import TaskReactor, make_reactor
-from regrow._edge.spawner import Spawner
 from regrow._edge.tuning import Tuning
 
 

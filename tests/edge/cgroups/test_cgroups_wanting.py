@@ -12,7 +12,7 @@ import os
 import pytest
 
 from regrow._edge.cgroups.wanting import are_for_all, wants_leaf
-from regrow._edge.setup import PLAIN, setup_of
+from regrow._edge.orders.setup import PLAIN, setup_of
 from regrow._specs.child import ChildSpec
 
 ALL, NONE = "000001ffffffffff", "0000000000000000"

@@ -20,8 +20,8 @@ from regrow._edge.cgroups import group
 from regrow._edge.cgroups.branch import Branch, Tended
 from regrow._edge.cgroups.counting import NOTHING, Counted, count
 from regrow._edge.cgroups.wanting import wants_leaf
-from regrow._edge.setup import Setup
-from regrow._edge.spawner import Spawner
+from regrow._edge.grouping.spawner import Spawner
+from regrow._edge.orders.setup import Setup
 
 _FEW, _ENOUGH = 2, 16  # ready for those who come next, as few or many have come so far
 _AT_ONCE = 64  # made in one go, when many are waited for

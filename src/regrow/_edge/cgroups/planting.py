@@ -14,8 +14,8 @@ from regrow._edge.cgroups.branch import Branch, open_branch
 from regrow._edge.cgroups.leaves import Leaves
 from regrow._edge.cgroups.place import Place, find_cgroup
 from regrow._edge.cgroups.wanting import are_for_all
+from regrow._edge.grouping.spawner import Spawner
 from regrow._edge.reactor import Reactor
-from regrow._edge.spawner import Spawner
 from regrow._edge.tuning import Tuning
 
 if sys.platform == "linux":

@@ -16,7 +16,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from regrow._edge.setup import Setup
+from regrow._edge.orders.setup import Setup
 
 _CAP_KILL = 1 << 5
 

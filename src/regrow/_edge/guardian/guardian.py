@@ -50,6 +50,7 @@ SIGNAL_ORDER, END_TREE = 40, 0
 PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 15, 36, 38
 AT_ONCE, ATOMIC, EVENTS_SIZE, BUFFER, MOST_FDS = 2048, 8 * RECORD.size, 1 << 20, 1 << 17, 253
 FIRST_PAUSE, LAST_PAUSE, SLOW_PAUSE, PATIENCE, NEST_STUCK = 0.001, 0.05, 1.0, 0.5, 5.0  # seconds
+SWEEP = 0.05  # seconds after a death, until all who died are looked for
 QUIET = 0.005  # without a start, until a shim is made in store
 INIT_BLOWS, MOST_STRAYS = 12, 255
 CLONE_NEWUSER, CLONE_NEWPID = 0x10000000, 0x20000000
@@ -206,7 +207,12 @@ class Guardian:
                 for number, _, _, sender, value in NEWS.iter_unpack(data):
                     if sender == self.nest and number in {SIGNAL_ORDER, signal.SIGUSR1}:
                         orders.append((number, value))
+                    elif number == signal.SIGCHLD:
+                        self.hear_of_death(sender)
         return orders
+
+    def hear_of_death(self, pid: int) -> None:
+        """A child has died, or was stopped."""
 
     def children(self) -> Iterator[int]:
         """One's own. Nobody is reaped meanwhile, so each number is still his."""
@@ -919,6 +925,7 @@ class Nest(Guardian):
         self.is_ending = False
         self.impatient_at = self.stuck_at = float("inf")
         self.pause = FIRST_PAUSE
+        self.sweep_at = float("inf")
         self.last = (0, 0, 0)
 
     def common(self) -> dict[str, object]:
@@ -940,7 +947,8 @@ class Nest(Guardian):
             if self.is_over and time.monotonic() >= self.impatient_at:  # stopped, or caught in an exec
                 for pid in self.pids:
                     try_kill(pid, signal.SIGKILL)
-            is_empty, more = self.reap()
+            if more or self.is_ending or self.lost or time.monotonic() >= self.sweep_at:
+                is_empty, more = self.reap()
             if self.lost:
                 self.end_leftovers()
             self.flush()
@@ -1046,8 +1054,17 @@ class Nest(Guardian):
         for pid in self.pids:
             order_end(pid)
 
+    def hear_of_death(self, pid: int) -> None:
+        """Who is named is reaped; others whose signal came at the same time are not named, but found in a sweep."""
+        self.sweep_at = min(self.sweep_at, time.monotonic() + SWEEP)
+        with suppress(ChildProcessError):
+            dead, status = os.waitpid(pid, os.WNOHANG)
+            if dead:
+                self.bury(dead, status)
+
     def reap(self) -> tuple[bool, bool]:
         """Returns whether no child is left, and whether there may be more to reap."""
+        self.sweep_at = float("inf")
         for _ in range(AT_ONCE):
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -1055,15 +1072,18 @@ class Nest(Guardian):
                 return True, False
             if not pid:
                 return False, False
-            if pid == self.spare:
-                self.forget_spare()
-                self.spare_at = time.monotonic() + QUIET
-            child = self.pids.pop(pid, None)
-            if child is not None:
-                del self.ids[child]
-                if status:  # it was killed, and has not told its end
-                    self.lose(child)
+            self.bury(pid, status)
         return False, True
+
+    def bury(self, pid: int, status: int) -> None:
+        if pid == self.spare:
+            self.forget_spare()
+            self.spare_at = time.monotonic() + QUIET
+        child = self.pids.pop(pid, None)
+        if child is not None:
+            del self.ids[child]
+            if status:  # it was killed, and has not told its end
+                self.lose(child)
 
     def lose(self, child: int) -> None:
         if not self.lost:
@@ -1093,7 +1113,8 @@ class Nest(Guardian):
         if more:
             return 0
         if not self.lost and not self.is_over:
-            return max(0.0, self.spare_at - time.monotonic()) if self.spare_at < float("inf") else None
+            then = min(self.spare_at, self.sweep_at)
+            return max(0.0, then - time.monotonic()) if then < float("inf") else None
         pause, self.pause = self.pause, min(2 * self.pause, LAST_PAUSE)
         return SLOW_PAUSE if self.lost and time.monotonic() >= self.stuck_at else pause
 

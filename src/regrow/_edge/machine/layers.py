@@ -14,10 +14,10 @@ from typing import Literal
 
 from regrow._edge.cgroups.place import VARIABLE, Place, find_cgroup
 from regrow._edge.cgroups.wanting import are_for_all
+from regrow._edge.grouping.handle import has_pidfd
 from regrow._edge.guardian.locate import locate
-from regrow._edge.handle import has_pidfd
+from regrow._edge.guarding.namespaces import why_no_namespace
 from regrow._edge.machine.facts import Layer
-from regrow._edge.namespaces import why_no_namespace
 
 _LIMIT = 10.0  # seconds for a guardian to look around, which takes it a hundredth of one
 _ALL = "a stop ends the whole tree, daemons too, and nothing survives the supervisor"

@@ -9,8 +9,8 @@ from itertools import count
 
 import attrs
 
+from regrow._edge.grouping.spawner import Spawner
 from regrow._edge.holding import Answer, Make, Spawned, Take
-from regrow._edge.spawner import Spawner
 from regrow._edge.windows.api import Handle
 from regrow._edge.windows.jobbed import LEVEL, Jobbed, Surroundings
 from regrow._edge.windows.order import JobOrder

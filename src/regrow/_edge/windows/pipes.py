@@ -9,7 +9,7 @@ from contextlib import suppress
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from regrow._edge.copies import Copy
+from regrow._edge.output.copies import Copy
 from regrow._edge.request import Request
 from regrow._edge.windows.api import Handle, System
 from regrow._edge.workshop import OutputEnd

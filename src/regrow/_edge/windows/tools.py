@@ -7,10 +7,10 @@ from contextlib import ExitStack
 
 import trio
 
-from regrow._edge.copies import make_copies
+from regrow._edge.grouping.spawner import Spawner
 from regrow._edge.holding import Form, Spawned
+from regrow._edge.output.copies import make_copies
 from regrow._edge.request import Request
-from regrow._edge.spawner import Spawner
 from regrow._edge.tuning import Tuning
 from regrow._edge.windows.api import Handle, Kernel, System
 from regrow._edge.windows.form import JobForm

@@ -14,8 +14,8 @@ import pwd
 
 import attrs
 
-from regrow._edge.refusals import RefusedError
-from regrow._edge.setup import Who
+from regrow._edge.orders.refusals import RefusedError
+from regrow._edge.orders.setup import Who
 from regrow._specs.protocol import NotLaunched, Refusal
 from regrow._specs.settings import Account
 

@@ -18,8 +18,8 @@ from typing import Any
 import trio
 from trio.lowlevel import enable_ki_protection
 
+from regrow._edge.output.writers import Writer
 from regrow._edge.tuning import Tuning
-from regrow._edge.writers import Writer
 
 LIMIT = 1024 * 1024
 """The most bytes that wait for one place."""

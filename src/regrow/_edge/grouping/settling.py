@@ -15,13 +15,13 @@ from pathlib import Path
 
 import attrs
 
-from regrow._edge import letters
-from regrow._edge.accounts import Identity
+from regrow._edge.grouping.settle import VERDICT
 from regrow._edge.guardian import records, wire
-from regrow._edge.order import Order
-from regrow._edge.refusals import RefusedError
-from regrow._edge.settle import VERDICT
-from regrow._edge.setup import PLAIN
+from regrow._edge.guarding import letters
+from regrow._edge.orders.accounts import Identity
+from regrow._edge.orders.order import Order
+from regrow._edge.orders.refusals import RefusedError
+from regrow._edge.orders.setup import PLAIN
 
 _PROGRAM = Path(__file__).with_name("settle.py")
 _PYTHON_IGNORES = {signal.SIGPIPE, signal.SIGXFSZ}  # and Popen sets them back

@@ -14,12 +14,12 @@ from typing import Any
 
 import attrs
 
-from regrow._edge import refusals
-from regrow._edge.accounts import Identity
 from regrow._edge.guardian import records, wire
 from regrow._edge.guardian.wire import Stage
-from regrow._edge.order import Order
-from regrow._edge.setup import PLAIN, Setup
+from regrow._edge.orders import refusals
+from regrow._edge.orders.accounts import Identity
+from regrow._edge.orders.order import Order
+from regrow._edge.orders.setup import PLAIN, Setup
 from regrow._specs.protocol import NotLaunched, Refusal
 
 _DEFAULT_PATH = os.fsencode(os.defpath)

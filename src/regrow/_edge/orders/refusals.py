@@ -11,7 +11,7 @@ import errno
 import os
 import resource
 
-from regrow._edge.environment import Environment
+from regrow._edge.orders.environment import Environment
 from regrow._specs.protocol import NotLaunched, Refusal
 
 _CAPACITY = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}

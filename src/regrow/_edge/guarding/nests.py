@@ -13,15 +13,15 @@ from collections.abc import Sequence
 import trio
 
 from regrow._edge.cgroups.leaves import Leaves
-from regrow._edge.guarded import level
-from regrow._edge.hatching import Hatched, hatch
+from regrow._edge.grouping.spawner import Spawner
+from regrow._edge.guarding.guarded import level
+from regrow._edge.guarding.hatching import Hatched, hatch
+from regrow._edge.guarding.launching import Launch
+from regrow._edge.guarding.nest import Nest, Surroundings
 from regrow._edge.holding import Make, Take
-from regrow._edge.launching import Launch
-from regrow._edge.nest import Nest, Surroundings
-from regrow._edge.passing import open_gap
-from regrow._edge.setup import PLAIN
-from regrow._edge.sockets import Sockets
-from regrow._edge.spawner import Spawner
+from regrow._edge.orders.passing import open_gap
+from regrow._edge.orders.setup import PLAIN
+from regrow._edge.orders.sockets import Sockets
 from regrow._specs.protocol import NotLaunched, Refusal
 
 

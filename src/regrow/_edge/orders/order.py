@@ -15,9 +15,9 @@ from typing import Literal
 
 import attrs
 
-from regrow._edge import refusals
-from regrow._edge.environment import Environment
-from regrow._edge.setup import PLAIN, Setup
+from regrow._edge.orders import refusals
+from regrow._edge.orders.environment import Environment
+from regrow._edge.orders.setup import PLAIN, Setup
 from regrow._specs.protocol import Key
 
 _USUAL_WINDOW = struct.pack("4H", 24, 80, 0, 0)

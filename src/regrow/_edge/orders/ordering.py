@@ -10,10 +10,10 @@ assert sys.platform != "win32"
 import os
 from collections.abc import Sequence
 
-from regrow._edge.environment import Environment, Environments
-from regrow._edge.order import Order
+from regrow._edge.orders.environment import Environment, Environments
+from regrow._edge.orders.order import Order
+from regrow._edge.orders.setup import PLAIN, Setup, for_errand, is_plain, setup_of
 from regrow._edge.request import Request
-from regrow._edge.setup import PLAIN, Setup, for_errand, is_plain, setup_of
 from regrow._specs.child import Stdin
 
 

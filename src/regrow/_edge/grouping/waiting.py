@@ -13,8 +13,8 @@ from functools import partial
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from regrow._edge.handle import Handle
-from regrow._edge.kqueue import Exits, Knotes
+from regrow._edge.grouping.handle import Handle
+from regrow._edge.grouping.kqueue import Exits, Knotes
 from regrow._edge.reactor import Reactor
 
 _FIRST, _LAST = 0.001, 0.1  # seconds between two sweeps: soon after news, and while nothing happens

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 import attrs
 
-from regrow._edge.accounts import Identity, identify
-from regrow._edge.order import Order, open_file
-from regrow._edge.refusals import RefusedError
-from regrow._edge.sockets import Opened, open_sockets
+from regrow._edge.orders.accounts import Identity, identify
+from regrow._edge.orders.order import Order, open_file
+from regrow._edge.orders.refusals import RefusedError
+from regrow._edge.orders.sockets import Opened, open_sockets
 from regrow._specs.listen import ListenSocket
 from regrow._specs.protocol import NotLaunched
 

@@ -15,9 +15,9 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from regrow._edge.grouping.handle import Handle
+from regrow._edge.grouping.spawning import hold_process, nothing_blocked
 from regrow._edge.guardian.locate import locate
-from regrow._edge.handle import Handle
-from regrow._edge.spawning import hold_process, nothing_blocked
 from regrow._edge.tuning import Tuning
 
 Kind: TypeAlias = Literal["compiled", "python"]

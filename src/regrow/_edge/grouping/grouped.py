@@ -13,16 +13,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from regrow._edge.descending import signal_descendants
-from regrow._edge.handle import Handle
+from regrow._edge.grouping.descending import signal_descendants
+from regrow._edge.grouping.handle import Handle
+from regrow._edge.grouping.spawner import Spawner
+from regrow._edge.grouping.spawning import Child, spawn
+from regrow._edge.grouping.strays import Strays, has_company
+from regrow._edge.grouping.waiting import Deaths
 from regrow._edge.holding import Answer, Ending, Make, Spawned, Take
-from regrow._edge.order import Order
+from regrow._edge.orders.order import Order
+from regrow._edge.orders.sockets import Sockets
 from regrow._edge.signalled import Signalled
-from regrow._edge.sockets import Sockets
-from regrow._edge.spawner import Spawner
-from regrow._edge.spawning import Child, spawn
-from regrow._edge.strays import Strays, has_company
-from regrow._edge.waiting import Deaths
 from regrow._specs.protocol import NotLaunched
 from regrow._specs.stop import To
 

@@ -17,7 +17,7 @@ from threading import Lock
 
 import attrs
 
-from regrow._edge.refusals import RefusedError
+from regrow._edge.orders.refusals import RefusedError
 from regrow._specs.listen import ListenSocket
 from regrow._specs.protocol import Key, NotLaunched, Refusal
 

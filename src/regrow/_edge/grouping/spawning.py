@@ -16,12 +16,13 @@ from typing import Any
 
 import attrs
 
-from regrow._edge import refusals, settling
-from regrow._edge.accounts import identify
-from regrow._edge.handle import Handle
-from regrow._edge.order import Descriptors, Order, open_file
-from regrow._edge.passing import passable
-from regrow._edge.sockets import Sockets
+from regrow._edge.grouping import settling
+from regrow._edge.grouping.handle import Handle
+from regrow._edge.orders import refusals
+from regrow._edge.orders.accounts import identify
+from regrow._edge.orders.order import Descriptors, Order, open_file
+from regrow._edge.orders.passing import passable
+from regrow._edge.orders.sockets import Sockets
 from regrow._specs.protocol import NotLaunched
 
 _FIRST = 3  # the first number after the standard streams

@@ -23,7 +23,7 @@ import psutil
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from regrow._edge.handle import Handle
+from regrow._edge.grouping.handle import Handle
 
 BOUND = 1.0
 """Seconds after which what is still there is left alone: it is not ours to kill, or it hangs in the kernel."""

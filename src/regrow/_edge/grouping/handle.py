@@ -20,8 +20,8 @@ from contextlib import suppress
 
 import psutil
 
+from regrow._edge.grouping.pidfd import remembered_status
 from regrow._edge.holding import Ending
-from regrow._edge.pidfd import remembered_status
 from regrow._specs.exit import Usage
 from regrow._specs.signals import signal_name
 

@@ -14,9 +14,9 @@ from contextlib import suppress
 
 import trio
 
-from regrow._edge.copies import Copy, make_copies
 from regrow._edge.holding import Spawned
-from regrow._edge.outlet import Outlets
+from regrow._edge.output.copies import Copy, make_copies
+from regrow._edge.output.outlet import Outlets
 from regrow._edge.reactor import Reactor
 from regrow._edge.request import Request
 from regrow._edge.workshop import OutputEnd

@@ -11,7 +11,7 @@ import errno
 import fcntl
 import os
 
-from regrow._edge.refusals import RefusedError
+from regrow._edge.orders.refusals import RefusedError
 from regrow._specs.protocol import NotLaunched, Refusal
 from regrow._specs.settings import HasFileno
 

@@ -22,12 +22,12 @@ from typing import Protocol
 
 import attrs
 
+from regrow._edge.grouping.waiting import Deaths
 from regrow._edge.guardian import wire
 from regrow._edge.guardian.records import SIZE, Record, decode
-from regrow._edge.hatching import Hatched
-from regrow._edge.mail import Letter, Message, Outbox, Plain
+from regrow._edge.guarding.hatching import Hatched
+from regrow._edge.guarding.mail import Letter, Message, Outbox, Plain
 from regrow._edge.reactor import Reactor
-from regrow._edge.waiting import Deaths
 
 _MOMENT = 0.001  # seconds
 _BATCH = 8  # records read at a time

@@ -17,10 +17,10 @@ from regrow._edge.cgroups.counting import NOTHING, Counted
 from regrow._edge.cgroups.leaves import Leaf
 from regrow._edge.guardian import records, wire
 from regrow._edge.guardian.records import Record
+from regrow._edge.guarding.nest import Nest
 from regrow._edge.holding import Ending
-from regrow._edge.nest import Nest
-from regrow._edge.order import Order
-from regrow._edge.setup import Setup
+from regrow._edge.orders.order import Order
+from regrow._edge.orders.setup import Setup
 from regrow._edge.signalled import Signalled
 from regrow._specs.exit import Usage
 from regrow._specs.protocol import Evidence

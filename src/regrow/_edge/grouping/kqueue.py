@@ -20,7 +20,7 @@ from typing import Protocol
 
 import attrs
 
-from regrow._edge.handle import Handle
+from regrow._edge.grouping.handle import Handle
 from regrow._edge.reactor import Reactor
 
 _MOST = 64  # events that are taken at once; the rest make it readable again

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from regrow._edge.outlet import LIMIT, RESERVE, Outlet, Outlets
+from regrow._edge.output.outlet import LIMIT, RESERVE, Outlet, Outlets
 from regrow._edge.request import Request
 from regrow._specs.output import OutputTo
 from regrow._specs.protocol import OutputGap, Report, Stream

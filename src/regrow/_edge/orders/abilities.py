@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 
-from regrow._edge.namespaces import why_no_namespace
-from regrow._edge.setup import has_limit, is_plain
+from regrow._edge.guarding.namespaces import why_no_namespace
+from regrow._edge.orders.setup import has_limit, is_plain
 from regrow._specs.child import ChildSpec
 from regrow._specs.containment import Containment
 

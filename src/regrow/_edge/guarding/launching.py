@@ -11,20 +11,21 @@ import os
 from functools import partial
 from typing import Protocol
 
-from regrow._edge import letters, refusals
 from regrow._edge.cgroups.leaves import Leaf, Leaves
-from regrow._edge.guarded import Guarded
+from regrow._edge.grouping.spawner import Spawner
 from regrow._edge.guardian import records, wire
 from regrow._edge.guardian.records import Record
+from regrow._edge.guarding import letters
+from regrow._edge.guarding.guarded import Guarded
+from regrow._edge.guarding.mail import Letter, Message
+from regrow._edge.guarding.nest import Nest
 from regrow._edge.holding import Make, Spawned, Take
-from regrow._edge.mail import Letter, Message
-from regrow._edge.nest import Nest
-from regrow._edge.order import Descriptors, Order
-from regrow._edge.passing import passable
-from regrow._edge.preparing import Prepared, prepare, takes_a_thread
-from regrow._edge.setup import PLAIN
-from regrow._edge.sockets import Sockets
-from regrow._edge.spawner import Spawner
+from regrow._edge.orders import refusals
+from regrow._edge.orders.order import Descriptors, Order
+from regrow._edge.orders.passing import passable
+from regrow._edge.orders.preparing import Prepared, prepare, takes_a_thread
+from regrow._edge.orders.setup import PLAIN
+from regrow._edge.orders.sockets import Sockets
 from regrow._specs.listen import ListenSocket
 from regrow._specs.protocol import NotLaunched, Refusal
 

@@ -1,0 +1,1 @@
+"""Without guardians: processes of our own, in groups of their own, watched by what the kernel tells."""

@@ -1,0 +1,1 @@
+"""What children print and read: pipes, and who drains and fills them."""
