@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ children = [ChildSpec(name=name, command=["sh", "-c", family]) for name in ("a",
 async def main():
     launcher = LocalLauncher(tuning=Tuning(guardian=guardian), state_dir=state)
     async with open_supervisor(SupervisorSpec(name="app", children=children), launcher=launcher) as supervisor:
-        print(supervisor.status().children[0].pid, supervisor.status().children[1].pid, flush=True)
+        os.write(1, b"%d %d\n" % tuple(child.pid for child in supervisor.status().children))  # not torn
         await trio.sleep_forever()
 trio.run(main)
 """
@@ -49,9 +50,14 @@ def leave(state: Path, guardian: str, kill) -> set[int]:
     command = [sys.executable, "-c", PROGRAM, str(state), guardian]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        pids = {int(pid) for _ in range(7) for pid in process.stdout.readline().split()}
+        lines = [[int(pid) for pid in process.stdout.readline().split()] for _ in range(7)]
         kill(process)
+    pids = {pid for line in lines for pid in line}
     assert len(pids) == 8
+    if guardian != "none":  # it takes the main process with it, in a moment
+        deadline = time.monotonic() + PATIENCE
+        while any(map(is_alive, max(lines, key=len))):
+            assert time.monotonic() < deadline
     return pids
 
 

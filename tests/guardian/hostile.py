@@ -13,8 +13,6 @@ assert sys.platform == "linux"
 
 import os
 import random
-import shlex
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,8 +20,10 @@ from contextlib import suppress
 Identity = tuple[int, int]
 """A process id, and when it started."""
 
-_HOP = "import os; [os.fork() and os._exit(0) for _ in range(200_000)]"
-HOPS = f"{shlex.quote(sys.executable)} -ISc '{_HOP}' {{m}} & "  # not a function of a shell: dash ends that after 1,000
+HOPS = (
+    "k=0; h='k=$((k+1)); n=0; f() {{ n=$((n+1)); [ $n -gt 900 ] || {{ f & exit; }}; "
+    '[ $k -gt 1000 ] || exec sh -c "$h"; }}; f # {m}\'; export h k; sh -c "$h" & '
+)  # dash ends a function that calls itself more than 1,000 times
 FLIGHT = "n=0; f='n=$((n+1)); [ $n -gt 30000 ] || setsid sh -c \"$f\" & # {m}'; export f n; "
 """Who forks and ends, without pause: nobody can end him from outside, so he stops by himself after a minute or two."""
 

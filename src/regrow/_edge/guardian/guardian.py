@@ -228,9 +228,13 @@ class Guardian:
 
     def kill_children(self, is_spared: Callable[[int], object]) -> tuple[int, int, int]:
         """How many there were, how many may not be killed, and one of those."""
-        found = [pid for pid in self.children() if not is_spared(pid)]
-        refused = [pid for pid in found if not try_kill(pid, signal.SIGKILL)]
-        return len(found), len(refused), refused[-1] if refused else 0
+        found = refused = last = 0
+        for pid in self.children():  # each at once: who forks and ends without pause is somebody else a moment later
+            if not is_spared(pid):
+                found += 1
+                if not try_kill(pid, signal.SIGKILL):
+                    refused, last = refused + 1, pid
+        return found, refused, last
 
 
 # -- a whole tree: best effort, for polite signals ---------------------------------------------------------------------
@@ -742,7 +746,9 @@ class Shim(Guardian):
         verdict = self.to_main.fileno()
         while verdict not in self.wait(None, verdict) and not self.is_over:
             self.take_orders()
-        said = b"" if self.is_over else self.to_main.recv(VERDICT.size)
+        said = b""
+        with suppress(ConnectionResetError):  # it was killed before it had read its letter: it is launched, and ends
+            said = b"" if self.is_over else self.to_main.recv(VERDICT.size)
         self.to_main.close()
         if said:
             raise RefusedError(*VERDICT.unpack(said))
