@@ -36,7 +36,7 @@ children = [ChildSpec(name=name, command=["sh", "-c", family]) for name in ("a",
 async def main():
     launcher = LocalLauncher(tuning=Tuning(guardian=guardian), state_dir=state)
     async with open_supervisor(SupervisorSpec(name="app", children=children), launcher=launcher) as supervisor:
-        os.write(1, b"%d %d\n" % tuple(child.pid for child in supervisor.status().children))  # not torn
+        os.write(1, b"%d %d\\n" % tuple(child.pid for child in supervisor.status().children))  # not torn
         await trio.sleep_forever()
 trio.run(main)
 """
