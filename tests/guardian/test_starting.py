@@ -183,7 +183,9 @@ def test_signals_are_as_usual_whatever_the_supervisor_does_with_them(guardian):
         for number, handler in before.items():
             signal.signal(number, handler)
     lines = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
-    assert {lines[name] for name in ("SigBlk", "SigIgn", "SigCgt", "SigPnd", "ShdPnd")} == {"0" * 16}
+    # Numbers 32 and 33 are glibc's own, which no Python changes; it has them ignored in what it spawns.
+    masks = [int(lines[name], 16) & ~(1 << 31 | 1 << 32) for name in ("SigBlk", "SigIgn", "SigCgt", "SigPnd", "ShdPnd")]
+    assert not any(masks)
 
 
 def test_it_has_a_session_of_its_own_and_may_be_denied_privileges(client):

@@ -15,6 +15,7 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 
+import psutil
 import pytest
 from tests.edge.cgroups.ground import NOBODY, PATIENCE, enter, members
 from tests.edge.recorder import is_alive
@@ -198,9 +199,10 @@ def wait_until(holds):
 def kill_all_of(ground):
     """The supervisor and all of its guardians, at once."""
     everybody = members(ground.path)
+    depth = {pid: len(psutil.Process(pid).parents()) for pid in everybody}
     for pid in everybody:
         os.kill(pid, signal.SIGSTOP)  # so that none of them notices the death of another
-    for pid in everybody:
+    for pid in sorted(everybody, key=depth.__getitem__, reverse=True):  # the death of a parent would wake its child
         os.kill(pid, signal.SIGKILL)
 
 

@@ -9,6 +9,7 @@ assert sys.platform != "win32"
 
 import fcntl
 import os
+import time
 from contextlib import suppress
 
 from regrow._edge.survivors.folder import Folder
@@ -17,6 +18,9 @@ from regrow._edge.survivors.record import Owner, line_of_owner, read_owner
 from regrow.exceptions import StateDirInUseError
 
 LOCK = "lock"
+
+_HANDOVER = 0.25
+"""Seconds for a process that its owner, dead by now, has just forked: it lets go of the lock as soon as it runs."""
 
 _held: set[int] = set()
 """The descriptors of all locks of this process."""
@@ -58,16 +62,25 @@ class Lock:
             os.close(self._fd)
 
     def _take(self, folder: Folder, owner: Owner) -> None:
-        with folder.saying(LOCK):
-            try:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+        until = time.monotonic() + _HANDOVER
+        while True:
+            with folder.saying(LOCK):
+                if self._is_had():
+                    os.ftruncate(self._fd, 0)
+                    os.pwrite(self._fd, line_of_owner(owner), 0)
+                    return
                 holder = read_owner(os.pread(self._fd, 65536, 0))
-            else:
-                os.ftruncate(self._fd, 0)
-                os.pwrite(self._fd, line_of_owner(owner), 0)
-                return
-        raise StateDirInUseError(folder.path, *_told(holder))
+            words, pid, since = _told(holder)
+            if pid is not None or time.monotonic() >= until:
+                raise StateDirInUseError(folder.path, words, pid, since)
+            time.sleep(_HANDOVER / 25)
+
+    def _is_had(self) -> bool:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
 
 def _told(holder: Owner | None) -> tuple[str, int | None, str]:

@@ -15,6 +15,9 @@ from regrow.testing import children
 from regrow.testing._checks.record import Record
 from regrow.testing._checks.trial import Check, Trial
 
+_LIBC = 1 << 31 | 1 << 32
+"""Signals 32 and 33: glibc keeps them for itself, and has them ignored in what it spawns."""
+
 _NOBODY = 65534
 _NAMESPACE = "namespace"
 
@@ -101,7 +104,7 @@ async def it_begins_with_default_signals(trial: Trial) -> None:
             async with trial.another() as inner:
                 record = await inner.launch(children.shows_signals())
                 await record.wait_exited(code=0)
-        masks = [int(line.split()[1], 16) for line in record.output().splitlines()]
+        masks = [int(line.split()[1], 16) & ~_LIBC for line in record.output().splitlines()]
         record.require(len(masks) == 2 and not any(masks), "no signal is ignored or blocked")
 
 

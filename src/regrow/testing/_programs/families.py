@@ -102,34 +102,31 @@ def _holds_output(seconds: str) -> None:
 
 def _tells_signals(*names: str) -> None:
     """The main process, one of its group, and one with a session of its own."""
-    _tell("main", names)
-    members = [_listener(who, names) for who in ("group", "session")]
+    numbers = {getattr(signal, name): name for name in names}
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    members = [_listener(who, numbers) for who in ("group", "session")]
     _say(f"armed {members[0]} {members[1]}\n")
-    _sleeps()
+    _tell("main", numbers)
 
 
-def _listener(who: str, names: tuple[str, ...]) -> int:
+def _listener(who: str, numbers: dict[int, str]) -> int:
     reading, writing = os.pipe()
     member = os.fork()
     if member == 0:
         if who == "session":
             os.setsid()
-        _tell(who, names)
         os.close(writing)
-        _sleeps()
+        _tell(who, numbers)
     os.close(writing)
     os.read(reading, 1)  # until it listens
     os.close(reading)
     return member
 
 
-def _tell(who: str, names: tuple[str, ...]) -> None:
-    for name in names:
-        signal.signal(getattr(signal, name), _saying(f"{who} {name}\n"))
-
-
-def _saying(text: str) -> Callable[[int, object], object]:
-    return lambda number, frame: _say(text)
+def _tell(who: str, numbers: dict[int, str]) -> NoReturn:
+    """Say what comes. Not by handlers: one that comes just before a sleep would be told when that is over."""
+    while True:
+        _say(f"{who} {numbers[signal.sigwait(numbers)]}\n")
 
 
 def _let_go() -> None:
