@@ -48,6 +48,7 @@ def be_ordinary() -> None:
             if not folder.stat().st_mode & stat.S_IXOTH:
                 reveal(path, folder)
     os.environ["HOME"] = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="regrow-nobody-")
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = os.environ["HOME"]
     os.chown(os.environ["HOME"], NOBODY, NOBODY)
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)

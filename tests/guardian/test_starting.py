@@ -17,6 +17,7 @@ import time
 from contextlib import suppress
 
 import pytest
+from tests.containment import warden
 from tests.guardian.client import PATIENCE, open_client
 from tests.guardian.hostile import alive, name_of
 
@@ -319,7 +320,8 @@ def test_no_room_for_a_process_is_a_failed_start(client):
     limits = resource.prlimit(client.nest.pid, resource.RLIMIT_NPROC)
     if os.getuid() == 0:
         pytest.skip("root has no limit of processes")
-    resource.prlimit(client.nest.pid, resource.RLIMIT_NPROC, (1, limits[1]))
+    for pid in (client.nest.pid, *warden.children(client.nest.pid)):  # the shim in store has limits of its own
+        resource.prlimit(pid, resource.RLIMIT_NPROC, (1, limits[1]))
     answer = client.wait(Failed, Exited, child=client.start("/bin/true"))
     assert isinstance(answer, Failed)
     assert (answer.errno, answer.stage) == (errno.EAGAIN, wire.Stage.FORK)
