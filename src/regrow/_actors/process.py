@@ -19,10 +19,12 @@ from regrow._specs.exit import Exit, Reason
 from regrow._specs.output import OutputTo
 from regrow._specs.protocol import (
     Activity,
+    Awaiting,
     Exited,
     Fact,
     Key,
     Launched,
+    Leaving,
     Lost,
     NotLaunched,
     Output,
@@ -30,7 +32,9 @@ from regrow._specs.protocol import (
     Ready,
     ReadyFailed,
     Refusal,
+    Remark,
     RunningProcess,
+    SourceFailed,
     Stream,
     Stuck,
 )
@@ -196,8 +200,8 @@ class Process:
             case Stuck():
                 self.stuck = fact
                 self._over.set()
-            case Activity():
-                pass  # no watchdog yet
+            case Activity() | Awaiting() | Remark() | Leaving() | SourceFailed():
+                pass  # nobody listens yet
             case _:
                 assert_never(fact)
 

@@ -63,6 +63,25 @@ class ReadyFailed:
 
 
 @attrs.frozen
+class Awaiting:
+    """It is not ready, and this is what it still takes: for people. Comes anew when that changes."""
+
+    what: str
+
+
+@attrs.frozen
+class Remark:
+    """What it says of itself, for people. systemd: `STATUS=`."""
+
+    text: str
+
+
+@attrs.frozen
+class Leaving:
+    """It says that it is about to end by itself. systemd: `STOPPING=1`."""
+
+
+@attrs.frozen
 class Output:
     """It printed something: bytes as they came, not lines."""
 
@@ -85,6 +104,14 @@ class Activity:
     source: str
     age: float
     """Seconds since it happened."""
+
+
+@attrs.frozen
+class SourceFailed:
+    """A source of signs of life has failed: it raised, said what cannot be, or did not answer in time."""
+
+    source: str
+    why: str
 
 
 @attrs.frozen
@@ -138,7 +165,10 @@ class Lost:
     """What was lost; the same for all that were lost with it."""
 
 
-Fact: TypeAlias = Launched | Ready | ReadyFailed | Output | OutputGap | Activity | Stuck | Exited | Lost
+Fact: TypeAlias = (
+    Launched | Awaiting | Ready | ReadyFailed | Remark | Leaving | Output | OutputGap | Activity | SourceFailed | Stuck
+    | Exited | Lost
+)  # fmt: skip
 Report: TypeAlias = Callable[[Fact], None]
 """Takes a fact at once: it never waits and never raises."""
 

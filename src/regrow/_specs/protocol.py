@@ -23,11 +23,13 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import attrs
 
 from regrow._specs.facts import Activity as Activity
+from regrow._specs.facts import Awaiting as Awaiting
 from regrow._specs.facts import Evidence as Evidence
 from regrow._specs.facts import Exited as Exited
 from regrow._specs.facts import Fact as Fact
 from regrow._specs.facts import Key as Key
 from regrow._specs.facts import Launched as Launched
+from regrow._specs.facts import Leaving as Leaving
 from regrow._specs.facts import Lost as Lost
 from regrow._specs.facts import NotLaunched as NotLaunched
 from regrow._specs.facts import Output as Output
@@ -35,8 +37,10 @@ from regrow._specs.facts import OutputGap as OutputGap
 from regrow._specs.facts import Ready as Ready
 from regrow._specs.facts import ReadyFailed as ReadyFailed
 from regrow._specs.facts import Refusal as Refusal
+from regrow._specs.facts import Remark as Remark
 from regrow._specs.facts import Report as Report
 from regrow._specs.facts import Sample as Sample
+from regrow._specs.facts import SourceFailed as SourceFailed
 from regrow._specs.facts import Stream as Stream
 from regrow._specs.facts import Stuck as Stuck
 from regrow._specs.stop import To
