@@ -71,25 +71,28 @@ class Process:
         self._tails: dict[Stream, Tail] = {}
         self._terminal: Exited | Lost | None = None
         self._ready_failure: str | None = None
-        self._over = trio.Event()  # its terminal fact is here, or it is stuck, or not going to be ready
+        self._over = trio.Event()  # it has ended, or is not going to be ready
+        self._ended = trio.Event()  # its terminal fact is here, or it is stuck
         self._gone = trio.Event()  # its terminal fact is here
         self._is_launching = False
         self._is_stopping = False
-        self._scope = trio.CancelScope()  # cancelled by `stop`
-        self._patience = trio.CancelScope(shield=True)  # around the wait for a stop: cancelled by `hurry`
+        self._is_ending = False  # its stop has begun
+        self._scope = trio.CancelScope()  # around its launch: cancelled by `stop`
 
     # -- what its supervisor and its handle want of it ---------------------------------------------------------------
 
     def stop(self) -> None:
         """Stop it, ready or not. Its supervisor is told when it is gone, or stuck."""
         self._is_stopping = True
-        self._over.set()  # what runs is not cancelled, only woken: an exception for each of a thousand takes its time
         if self.running is None:
             self._scope.cancel()
+        else:  # here and now, without waking its task: a thousand stops are a thousand calls
+            self._begin_to_end(self.running)
 
     def hurry(self) -> None:
         """If it is being stopped, kill it now."""
-        self._patience.cancel()
+        if self._is_ending and self.running is not None:
+            self.running.begin_stop(KILL)
 
     def output(self, stream: Stream, count: int | None = None) -> tuple[str, ...]:
         """The last lines that it printed."""
@@ -128,6 +131,8 @@ class Process:
                 refused = answer
             elif answer is not None:
                 self.running = answer
+                if self._is_stopping:
+                    self._begin_to_end(answer)
                 await self._over.wait()
         finally:  # also when the task is cancelled: its supervisor has broken down
             if self._is_launching or not self._gone.is_set():
@@ -159,15 +164,22 @@ class Process:
         if self._is_launching:
             with trio.CancelScope(shield=True):
                 await self.tree.launcher.revoke(self.key)
-        if self.running is None or self._gone.is_set() or self.stuck is not None:
+        if self.running is None or self._has_ended:
             return
-        self._announce(events.ChildStopping(self.key.path, self.key.incarnation))
-        if not self.tree.is_hurried:
-            with self._patience:
-                await self.running.stop(self.spec.stop)
-                return
+        self._begin_to_end(self.running)
         with trio.CancelScope(shield=True):
-            await self.running.stop(KILL)
+            await self._ended.wait()
+
+    def _begin_to_end(self, running: RunningProcess) -> None:
+        if not self._is_ending and not self._has_ended:
+            self._is_ending = True
+            self._announce(events.ChildStopping(self.key.path, self.key.incarnation))
+            running.begin_stop(KILL if self.tree.is_hurried else self.spec.stop)
+
+    @property
+    def _has_ended(self) -> bool:
+        """Whether nobody needs to stop it any more: it is gone, or stuck."""
+        return self._ended.is_set()
 
     async def _wait_for_stuck(self) -> None:
         """Something is still there after the kill: say so, and wait on, until it is gone or its supervisor ends."""
@@ -199,6 +211,7 @@ class Process:
                 self._on_end(fact)
             case Stuck():
                 self.stuck = fact
+                self._ended.set()
                 self._over.set()
             case Activity() | Awaiting() | Remark() | Leaving() | SourceFailed():
                 pass  # nobody listens yet
@@ -213,6 +226,7 @@ class Process:
     def _on_end(self, fact: Exited | Lost) -> None:
         self._finish_output()
         self._terminal = fact
+        self._ended.set()
         self._over.set()
         self._gone.set()
         if self.tree.stuck.get(self.key.path) is self:

@@ -90,6 +90,12 @@ class Process:
     # -- protocol.RunningProcess ---------------------------------------------------------------------------------------
 
     @enable_ki_protection
+    def begin_stop(self, ladder: Stop) -> None:
+        """Carry out *ladder*."""
+        if not self._is_gone:
+            self._begin_stop(ladder)
+
+    @enable_ki_protection
     async def stop(self, ladder: Stop) -> None:
         """Carry out *ladder*; return when the process is gone or stuck."""
         if self._is_gone:

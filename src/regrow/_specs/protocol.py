@@ -54,12 +54,18 @@ if TYPE_CHECKING:
 class RunningProcess(Protocol):
     """The controls of one incarnation. After its terminal fact every call does nothing."""
 
-    async def stop(self, ladder: Stop) -> None:
-        """Carry out *ladder*; return when the process is gone or `Stuck`. That fact comes before the return.
+    def begin_stop(self, ladder: Stop) -> None:
+        """Carry out *ladder*, which ends in the terminal fact or in `Stuck`, within its longest time.
 
-        It begins even in a scope that is cancelled already; cancelling cancels the wait, not the stop. A second call
-        whose kill comes sooner takes over from the first. What is paused goes on, so that it hears what it is told.
-        What is stuck is killed once more, and not waited for.
+        A second call whose kill comes sooner takes over from the first. What is paused goes on, so that it hears what
+        it is told. What is stuck is killed once more.
+        """
+
+    async def stop(self, ladder: Stop) -> None:
+        """Begin to stop it, and return when it is gone or `Stuck`. That fact comes before the return.
+
+        It begins even in a scope that is cancelled already; cancelling cancels the wait, not the stop. What is stuck is
+        not waited for.
         """
 
     def signal(self, name: str, to: To = To.MAIN) -> None:
