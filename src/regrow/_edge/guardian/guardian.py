@@ -24,7 +24,7 @@ import socket
 import struct
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 VERSION = 1
@@ -155,7 +155,8 @@ class Guardian:
         self.supervisor, self.nest = supervisor, os.getpid()
         self.signals = self.supervisor_fd = self.nest_fd = -1
         self.parent = supervisor
-        self.has_children_file = False
+        self.is_own_proc = self.has_children_file = False
+        self.listings = 0
         self.outbox = b""
         self.is_over = False
 
@@ -218,13 +219,15 @@ class Guardian:
         """One's own. Nobody is reaped meanwhile, so each number is still his."""
         if self.has_children_file:
             yield from map(int, read_file("/proc/thread-self/children").split())
-            return
-        for pid in range(1, int(read_file("/proc/sys/kernel/pid_max") or 1 << 22) + 1):
-            try:
-                os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                continue
-            yield pid
+        else:
+            yield from filter(is_child, self.candidates())
+
+    def candidates(self) -> Iterable[int]:
+        """Numbers that a child may have. /proc is quick to list and may hide somebody, so now and then all are tried."""
+        self.listings += 1
+        if self.is_own_proc and self.listings % 8:
+            return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+        return range(1, int(read_file("/proc/sys/kernel/pid_max") or 1 << 22) + 1)
 
     def kill_children(self, is_spared: Callable[[int], object]) -> tuple[int, int, int]:
         """How many there were, how many may not be killed, and one of those."""
@@ -235,6 +238,14 @@ class Guardian:
                 if not try_kill(pid, signal.SIGKILL):
                     refused, last = refused + 1, pid
         return found, refused, last
+
+
+def is_child(pid: int) -> bool:
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 # -- a whole tree: best effort, for polite signals ---------------------------------------------------------------------
@@ -937,7 +948,8 @@ class Nest(Guardian):
     def common(self) -> dict[str, object]:
         names = ("control", "events", "life", "supervisor", "nest", "signals", "supervisor_fd", "nest_fd")
         facts: dict[str, object] = {name: getattr(self, name) for name in names}
-        return {**facts, "has_children_file": self.has_children_file, "outbox": b"", "is_over": False}
+        about_proc = {"has_children_file": self.has_children_file, "is_own_proc": self.is_own_proc}
+        return {**facts, **about_proc, "listings": 0, "outbox": b"", "is_over": False}
 
     def run(self) -> None:
         is_empty = more = False
@@ -1177,10 +1189,13 @@ def take_over_descriptors(control: int, events: int, life: int) -> None:
     os.close(null)
 
 
+def is_own_proc() -> bool:
+    """Whether there is a /proc, and it is of our pid namespace."""
+    return os.path.islink("/proc/self") and os.readlink("/proc/self") == str(os.getpid())
+
+
 def has_children_file() -> bool:
-    """Also whether /proc is of our pid namespace."""
-    is_ours = os.path.islink("/proc/self") and os.readlink("/proc/self") == str(os.getpid())
-    return is_ours and os.path.exists("/proc/thread-self/children") and not NO_CHILDREN_FILE
+    return is_own_proc() and os.path.exists("/proc/thread-self/children") and not NO_CHILDREN_FILE
 
 
 def be_nest(control: int, events: int, life: int, supervisor: int) -> None:
@@ -1198,6 +1213,7 @@ def be_nest(control: int, events: int, life: int, supervisor: int) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCONT})
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     prctl(PR_SET_NAME, b"regrow-nest")
+    nest.is_own_proc = is_own_proc()
     nest.has_children_file = has_children_file()
     nest.tell(HELLO, 0, pid=nest.nest, flags=nest.has_children_file | HAS_PIDFD * (nest.supervisor_fd >= 0))
     nest.flush()
