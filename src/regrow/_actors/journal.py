@@ -40,10 +40,13 @@ class Journal:
         event = event.stamped(self.last, trio.current_time(), time.time())
         self._keep(event)
         self.counters.add(event)
-        self._fresh.append(event)
-        self._readers.unpark_all()
-        self.stir(event.path)
-        self._tell_sinks()
+        if self._readers:
+            self._readers.unpark_all()
+        if self._watchers:
+            self.stir(event.path)
+        if self._sinks:
+            self._fresh.append(event)
+            self._tell_sinks()
 
     def end(self) -> None:
         """Nothing will happen any more: readers end, watchers look a last time."""
@@ -51,6 +54,11 @@ class Journal:
         self._readers.unpark_all()
         for lot in self._watchers.values():
             lot.unpark_all()
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody waits for something to change."""
+        return bool(self._watchers)
 
     async def wait_until(self, path: str, condition: Callable[[], bool]) -> bool:
         """Wait until *condition* holds, looked at whenever something changes at *path*.
