@@ -21,6 +21,7 @@ from contextlib import suppress
 from typing import Protocol
 
 import attrs
+import trio
 
 from regrow._edge.grouping.waiting import Deaths
 from regrow._edge.guardian import wire
@@ -167,6 +168,7 @@ class Nest:
         self._outbox.close()
         self._reactor.unwatch(self._records)
         self._unwatch_control()
+        trio.lowlevel.notify_closing(self._control)  # letters may wait for room in it, and its number is given away soon
         self._control.close()
         os.close(self._records)
         os.close(self._life)
