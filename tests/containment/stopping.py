@@ -19,6 +19,7 @@ import time
 
 import attrs
 import trio
+import trio.lowlevel
 from tests.containment.families import MEMBERS, torture_tree
 from tests.containment.layers import containment, launcher, level
 from tests.containment.warden import become_subreaper, collect, describe, end_everybody, is_left
@@ -55,8 +56,8 @@ class Lane:
         await supervisor[self.name].start()
         with trio.fail_after(30):
             await self.is_complete.wait()
-            while len(everybody := alive(self.marker)) < len(MEMBERS):  # in an exec, one has no command line for a moment
-                await trio.sleep(0)
+            while len(everybody := alive(self.marker)) < len(MEMBERS):  # nobody has a name in his exec
+                await trio.lowlevel.checkpoint()
         return everybody
 
 

@@ -168,7 +168,7 @@ class Nest:
         self._outbox.close()
         self._reactor.unwatch(self._records)
         self._unwatch_control()
-        trio.lowlevel.notify_closing(self._control)  # letters may wait for room in it, and its number is given away soon
+        trio.lowlevel.notify_closing(self._control)  # letters may wait for room in it; its number is soon given away
         self._control.close()
         os.close(self._records)
         os.close(self._life)
