@@ -15,6 +15,7 @@ import pytest
 from tests.guardian.client import PATIENCE, open_client
 from tests.guardian.hostile import KINDS, alive, children_of, command, wait_until_gone
 
+from regrow._edge.guardian import guardian as in_python
 from regrow._edge.guardian import wire
 from regrow._edge.guardian.records import Gone, Lost
 
@@ -81,3 +82,17 @@ def test_a_nest_whose_parent_is_not_the_supervisor_ends_at_once(guardian, marker
     with open_client(command) as client:
         assert client.nest.wait(PATIENCE) == 0
         assert client.told == []
+
+
+def test_deaths_that_come_while_others_are_heard_of_wait_for_the_next_time():
+    # A tree that forks and ends without pause has one more each time, and nobody would ever be reaped.
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.write(writing, bytes(in_python.NEWS.size))
+    heard = in_python.read_signals(reading)
+    assert next(heard)
+    os.write(writing, bytes(in_python.NEWS.size))
+    assert list(heard) == []
+    assert len(list(in_python.read_signals(reading))) == 1
+    os.close(reading)
+    os.close(writing)

@@ -52,7 +52,7 @@ AT_ONCE, ATOMIC, EVENTS_SIZE, BUFFER, MOST_FDS = 2048, 8 * RECORD.size, 1 << 20,
 FIRST_PAUSE, LAST_PAUSE, SLOW_PAUSE, PATIENCE, NEST_STUCK = 0.001, 0.05, 1.0, 0.5, 5.0  # seconds
 SWEEP = 0.05  # seconds after a death, until all who died are looked for
 QUIET = 0.005  # without a start, until a shim is made in store
-INIT_BLOWS, MOST_STRAYS = 12, 255
+INIT_BLOWS, MOST_STRAYS, SIGNALS_AT_ONCE = 12, 255, 64
 CLONE_NEWUSER, CLONE_NEWPID = 0x10000000, 0x20000000
 DELAY_BEFORE_EXEC = 0.0
 """Tests widen the window between fork and exec."""
@@ -141,6 +141,17 @@ def read_file(path: str) -> bytes:
         return b""
 
 
+def read_signals(signals: int) -> Iterator[tuple[int, int, int, int, int]]:
+    """What is pending, and not what comes meanwhile: a tree may have more deaths in a row than can be read."""
+    data = full = bytes(SIGNALS_AT_ONCE * NEWS.size)
+    while len(data) == len(full):
+        try:
+            data = os.read(signals, len(full))
+        except BlockingIOError:
+            return
+        yield from NEWS.iter_unpack(data)
+
+
 def usage_of(used: resource.struct_rusage) -> tuple[int, ...]:
     times = (round(used.ru_utime * 1e6), round(used.ru_stime * 1e6))
     faults = (used.ru_maxrss, used.ru_minflt, used.ru_majflt)
@@ -203,13 +214,11 @@ class Guardian:
     def news(self) -> list[tuple[int, int]]:
         """Orders from the nest, as signal and value."""
         orders: list[tuple[int, int]] = []
-        with suppress(BlockingIOError):
-            while data := os.read(self.signals, 64 * NEWS.size):
-                for number, _, _, sender, value in NEWS.iter_unpack(data):
-                    if sender == self.nest and number in {SIGNAL_ORDER, signal.SIGUSR1}:
-                        orders.append((number, value))
-                    elif number == signal.SIGCHLD:
-                        self.hear_of_death(sender)
+        for number, _, _, sender, value in read_signals(self.signals):
+            if sender == self.nest and number in {SIGNAL_ORDER, signal.SIGUSR1}:
+                orders.append((number, value))
+            elif number == signal.SIGCHLD:
+                self.hear_of_death(sender)
         return orders
 
     def hear_of_death(self, pid: int) -> None:
@@ -223,7 +232,7 @@ class Guardian:
             yield from filter(is_child, self.candidates())
 
     def candidates(self) -> Iterable[int]:
-        """Numbers that a child may have. /proc is quick to list and may hide somebody, so now and then all are tried."""
+        """Numbers that a child may have. /proc is quick to list and may hide somebody, so at times all are tried."""
         self.listings += 1
         if self.is_own_proc and self.listings % 8:
             return [int(name) for name in os.listdir("/proc") if name.isdigit()]
@@ -601,15 +610,13 @@ class Init:
                     os._exit(min(self.strays, MOST_STRAYS))
 
     def obey(self) -> None:
-        with suppress(BlockingIOError):
-            while data := os.read(self.signals, 64 * NEWS.size):
-                for number, _, _, sender, value in NEWS.iter_unpack(data):
-                    if sender:  # from inside
-                        continue
-                    self.is_released |= number == signal.SIGUSR1
-                    self.is_ending |= number == SIGNAL_ORDER and value == END_TREE
-                    if number == SIGNAL_ORDER and value != END_TREE:
-                        kill_everybody(value)
+        for number, _, _, sender, value in read_signals(self.signals):
+            if sender:  # from inside
+                continue
+            self.is_released |= number == signal.SIGUSR1
+            self.is_ending |= number == SIGNAL_ORDER and value == END_TREE
+            if number == SIGNAL_ORDER and value != END_TREE:
+                kill_everybody(value)
 
     def reap_one(self) -> bool:
         pid, status = os.waitpid(-1, os.WNOHANG)
