@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 from tests.edge.forms import only_group
+from tests.edge.pidfds import needs_pidfd
 from tests.edge.recorder import DAEMON, PATIENCE, SLEEPS, Life, is_alive, kill, python, sh, until, wait_dead
 from trio.testing import wait_all_tasks_blocked
 
@@ -134,6 +135,8 @@ def on_sigchld(handler):
 
 def kernel_remembers() -> bool:
     """Whether it can be asked how a process ended that was reaped: since Linux 6.15."""
+    if not handles.has_pidfd():
+        return False
     process = subprocess.Popen(sh("exit 3"))
     pidfd = os.pidfd_open(process.pid)
     process.wait()
@@ -212,7 +215,7 @@ def child():
     process.wait()
 
 
-@pytest.fixture(params=[True, False], ids=["pidfd", "no_pidfd"])
+@pytest.fixture(params=[pytest.param(True, marks=needs_pidfd), False], ids=["pidfd", "no_pidfd"])
 def handle(request, child):
     if sys.platform == "linux" and request.param:
         return handles.Handle(child.pid, os.pidfd_open(child.pid))
@@ -240,16 +243,17 @@ def test_what_is_reaped_is_never_signalled_again(child, handle, monkeypatch):
 
 
 def test_what_somebody_else_has_reaped_is_never_signalled_again(child, handle, monkeypatch):
+    is_known = handle.pidfd is not None and kernel_remembers()
     child.kill()
     child.wait()
     never_signal(monkeypatch)
     handle.send(signal.SIGTERM)
     handle.send_group(signal.SIGTERM)
     assert handle.is_dead()
-    is_known = handle.pidfd is not None and kernel_remembers()
     assert handle.reap() == Ending(signal="SIGKILL" if is_known else None)
 
 
+@needs_pidfd
 def test_a_stranger_who_got_the_number_of_one_that_somebody_else_has_reaped_is_neither_waited_for_nor_reaped(child):
     pidfds = [os.pidfd_open(child.pid) for _ in range(2)]
     child.kill()
@@ -263,6 +267,7 @@ def test_a_stranger_who_got_the_number_of_one_that_somebody_else_has_reaped_is_n
         assert stranger.wait() == -signal.SIGKILL
 
 
+@needs_pidfd
 def test_the_kernel_says_nothing_of_who_was_not_reaped(child):
     pidfd = os.pidfd_open(child.pid)
     assert remembered_status(pidfd) is None
@@ -286,6 +291,7 @@ def never_signal(monkeypatch):
     monkeypatch.setattr(signal, "pidfd_send_signal", fail)
 
 
+@needs_pidfd
 def test_a_system_with_half_a_pidfd_has_none(monkeypatch):
     assert handles.has_pidfd()
 

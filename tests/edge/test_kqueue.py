@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import trio
+from tests.edge.pidfds import needs_pidfd
 from tests.edge.recorder import SLEEPS, Lab, until, wait_dead
 from trio.testing import wait_all_tasks_blocked
 
@@ -18,6 +19,8 @@ from regrow._edge.reactor import TaskReactor
 from regrow._edge.tuning import Tuning
 from regrow.testing import Conditions, children, run_check
 from regrow.testing._checks import leaving, running, stopping
+
+pytestmark = needs_pidfd  # the kqueue for tests is made of them
 
 AS_ON_MACOS = Tuning(pidfd=False, epoll=False, guardian="none")
 

@@ -20,6 +20,7 @@ from regrow._edge import opened as opening
 from regrow._edge.grouping import handle as handles
 from regrow._edge.grouping import spawning
 from regrow._edge.local import LocalLauncher
+from regrow._edge.tuning import Tuning
 from regrow._specs.child import ChildSpec
 from regrow._specs.protocol import Exited, Lost, Refusal
 from regrow._specs.stop import KILL, Run, Stop
@@ -308,3 +309,20 @@ def test_ctrl_c_loses_no_child(number):
 def test_it_names_its_containment_and_can_do_everything():
     assert LocalLauncher().containment == "guardian"
     assert list(LocalLauncher().check(ChildSpec(name="w", command=SLEEPS))) == []
+
+
+# -- mistakes of ours --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["regrow._edge.grouping.waiting.Deaths.watch", "regrow._edge.tools.Tools.order"])
+async def test_an_error_that_nobody_has_thought_of_ends_the_launcher_and_all_that_it_has(monkeypatch, where):
+    def break_down(*args):
+        raise RuntimeError("nobody has thought of this")
+
+    monkeypatch.setattr("regrow._edge.opened._END", 0.2)  # without a watch, its death is not noticed
+    with pytest.RaisesGroup(pytest.RaisesExc(RuntimeError, match="nobody has thought"), flatten_subgroups=True):
+        async with LocalLauncher(tuning=Tuning(guardian="none")).open() as opened:
+            monkeypatch.setattr(where, break_down)
+            with trio.fail_after(PATIENCE):
+                await Lab(opened).launch(SLEEPS)
+                await trio.sleep_forever()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 
 import psutil
 import trio
@@ -29,7 +30,8 @@ async def test_letters_that_wait_for_a_nest_wait_no_more_when_its_end_is_found_o
         assert nest._outbox._is_pumping
         everybody = [guardian, *[child.pid for child in psutil.Process(guardian).children(recursive=True)]]
         for pid in everybody:
-            kill(pid)
+            with suppress(psutil.NoSuchProcess):  # those below it end when they see its death
+                kill(pid)
         for pid in everybody:
             wait_dead(pid)
         nest.catch_up()  # as a stop does: before the loop has had a chance to see that its socket is closed

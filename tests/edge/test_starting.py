@@ -18,6 +18,7 @@ import pytest
 import trio
 from tests.edge.conftest import descriptors
 from tests.edge.forms import only_group
+from tests.edge.pidfds import needs_pidfd
 from tests.edge.recorder import PATIENCE, SLEEPS, Lab, is_there, python, sh
 from trio.testing import wait_all_tasks_blocked
 
@@ -260,6 +261,7 @@ async def test_no_room_for_descriptors_is_not_the_fault_of_the_program(lab):
     assert descriptors() == before
 
 
+@needs_pidfd
 async def test_no_room_for_the_pidfd_ends_what_was_started(monkeypatch):
     async with LocalLauncher(tuning=Tuning(guardian="none")).open() as opened:
         lab = Lab(opened)

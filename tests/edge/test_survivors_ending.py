@@ -17,6 +17,7 @@ from typing import Any
 import attrs
 import psutil
 import pytest
+from tests.edge.pidfds import needs_pidfd
 from tests.edge.recorder import PATIENCE, SLEEPS, is_alive, until
 
 from regrow._edge.cgroups import group as cgroup
@@ -143,7 +144,7 @@ async def end(state: Path, *, with_pidfd=True) -> list[int]:
 # -- who survives is ended ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("with_pidfd", [True, False], ids=["pidfd", "no pidfd"])
+@pytest.mark.parametrize("with_pidfd", [pytest.param(True, marks=needs_pidfd), False], ids=["pidfd", "no pidfd"])
 @pytest.mark.parametrize("kind", KINDS)
 async def test_whoever_survives_is_ended_before_anything_else(state, kind, with_pidfd):
     count, script = KINDS[kind]
@@ -217,7 +218,7 @@ async def test_a_clean_end_leaves_nothing_to_look_for(state, monkeypatch):
 # -- nobody else is touched --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("with_pidfd", [True, False], ids=["pidfd", "no pidfd"])
+@pytest.mark.parametrize("with_pidfd", [pytest.param(True, marks=needs_pidfd), False], ids=["pidfd", "no pidfd"])
 async def test_a_number_that_is_another_s_by_now_is_left_alone(state, with_pidfd):
     with stranger(start_new_session=True) as pid:
         before, after = entry_of(pid).start - 1, entry_of(pid).start + 1

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.edge.pidfds import needs_pidfd
 from tests.guardian.client import PATIENCE, open_client
 from tests.guardian.hostile import alive, command, facts
 from tests.guardian.test_starting import output_of
@@ -102,6 +103,7 @@ def test_it_becomes_another_user(client):
 
 
 @as_root
+@needs_pidfd
 @pytest.mark.parametrize("options", [{}, {"user": NOBODY}, {"group": NOBODY}])
 def test_the_main_process_dies_with_its_shim_whoever_it_became(client, options):
     child = client.launch("/bin/sleep", "100", **options)

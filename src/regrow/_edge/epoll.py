@@ -36,8 +36,8 @@ class EpollReactor:
     def unwatch(self, fd: int) -> None:
         """Never call for *fd* again."""
         # Closing it would not be enough: a child between fork and exec still has a copy, which the epoll reports.
-        self._epoll.unregister(fd)
-        del self._calls[fd]
+        if self._calls.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
 
     @enable_ki_protection
     async def run(self) -> None:

@@ -31,7 +31,9 @@ class Discardable(Protocol):
 class Spawner:
     """Does in threads what may block, spawns first of all, and delivers each answer on trio's thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, break_down: Callable[[Exception], object] = lambda error: None) -> None:
+        """*break_down* is called on trio's thread with an error that nobody has thought of: the launcher is broken."""
+        self._break_down = break_down
         self._token = trio.lowlevel.current_trio_token()
         self._orders: SimpleQueue[tuple[Callable[[], Any], Callable[[Any], None]] | None] = SimpleQueue()
         self._threads: list[Thread] = []
@@ -68,7 +70,11 @@ class Spawner:
         self._post(self._thread_ended, current_thread())
 
     def _do(self, work: Callable[[], _T], deliver: Callable[[_T], None]) -> None:
-        answer = work()
+        try:
+            answer = work()
+        except Exception as error:  # noqa: BLE001  this thread has more to do
+            self._post(self._fail, error)
+            return
         if not self._post(self._deliver, deliver, answer) and isinstance(answer, Discardable):
             answer.discard()
 
@@ -84,10 +90,17 @@ class Spawner:
     def _deliver(self, deliver: Callable[[_T], None], answer: _T) -> None:
         self._outstanding -= 1
         if not self._is_closed:
-            deliver(answer)
+            try:
+                deliver(answer)
+            except Exception as error:  # noqa: BLE001  here it would be trio that breaks down
+                self._break_down(error)
         elif isinstance(answer, Discardable):
             with suppress(RuntimeError):  # no room for a thread: then nobody reaps it
                 Thread(target=answer.discard, name="regrow discard", daemon=True).start()
+
+    def _fail(self, error: Exception) -> None:
+        self._outstanding -= 1
+        self._break_down(error)
 
     def _thread_ended(self, thread: Thread) -> None:
         thread.join()  # it has nothing more to do

@@ -49,6 +49,7 @@ class OutputPipe:
         self._report = report
         self._copy = copy
         self._is_held = False  # not read, until there is room for the copy
+        self._when_over: Callable[[OutputEnd], None] = _nothing  # it was not begun, because something else failed
 
     def begin(self, when_over: Callable[[OutputEnd], None]) -> None:
         """Read it, whenever there is something; *when_over* is called at its end."""
@@ -113,6 +114,10 @@ class OutputPipe:
         if self._copy is not None:
             self._copy.end()
         self._when_over(self)
+
+
+def _nothing(_: OutputEnd) -> None:
+    """Nobody wants to know."""
 
 
 def make_outputs(reactor: Reactor, outlets: Outlets, request: Request, spawned: Spawned) -> list[OutputEnd]:

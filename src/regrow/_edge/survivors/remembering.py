@@ -18,6 +18,7 @@ from typing import Protocol
 import trio
 from trio.lowlevel import enable_ki_protection
 
+from regrow._edge.grouping.handle import has_pidfd
 from regrow._edge.survivors.book import LIST, Book, keep_damaged, read_list
 from regrow._edge.survivors.ending import VARIABLE, Hunt
 from regrow._edge.survivors.folder import Folder
@@ -84,7 +85,7 @@ async def remembering(state_dir: str | None, *, with_pidfd: bool = True) -> Asyn
         yield NoMemory()
         return
     # Not to be abandoned: it ends by itself, and what it has taken must be given back.
-    written = await trio.to_thread.run_sync(lambda: Written(state_dir, with_pidfd=with_pidfd))
+    written = await trio.to_thread.run_sync(lambda: Written(state_dir, with_pidfd=with_pidfd and has_pidfd()))
     try:
         yield written
     finally:

@@ -11,6 +11,8 @@ from regrow._edge.grouping.spawner import Spawner
 from regrow._edge.holding import Form, Spawned
 from regrow._edge.output.copies import make_copies
 from regrow._edge.request import Request
+from regrow._edge.sampling.sampler import Sampler
+from regrow._edge.sampling.taking import TakingReader
 from regrow._edge.tuning import Tuning
 from regrow._edge.windows.api import Handle, Kernel, System
 from regrow._edge.windows.form import JobForm
@@ -29,6 +31,7 @@ class JobTools(Workshop):
 
     def __init__(self, tuning: Tuning, system: System) -> None:
         super().__init__(tuning)
+        self.sampler = Sampler(TakingReader)  # jobs count for themselves what is in them
         self.kernel: Kernel = system.kernel
         self.looks = Looks()
         self.has_console = system.kernel.has_console()
@@ -40,7 +43,7 @@ class JobTools(Workshop):
             undo.callback(system.kernel.close, self._outer)
             self._port = system.open_port(self.looks.hear)
             undo.callback(self._port.end)
-            self._spawner = Spawner()
+            self._spawner = Spawner(self.break_down)
             undo.pop_all()
         self._form = JobForm(self, self._spawner, self._outer, self._port.handle)
 
@@ -81,6 +84,7 @@ class JobTools(Workshop):
 
     async def close(self) -> None:
         """End the threads, and give back the rest: all that is still in a job of ours ends with that."""
+        self.sampler.close()
         try:
             with trio.move_on_after(_CLOSE):
                 await self._spawner.close()
