@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import suppress
 
 import psutil
 import trio
 from tests.edge.forms import only_guarded
-from tests.edge.recorder import kill, until, wait_dead
+from tests.edge.recorder import PATIENCE, kill, until, wait_dead
 from trio.testing import wait_all_tasks_blocked
 
 from regrow._specs.protocol import Lost
@@ -34,8 +35,10 @@ async def test_letters_that_wait_for_a_nest_wait_no_more_when_its_end_is_found_o
                 kill(pid)
         for pid in everybody:
             wait_dead(pid)
-        nest.catch_up()  # as a stop does: before the loop has had a chance to see that its socket is closed
-        assert nest._is_told
+        deadline = time.monotonic() + PATIENCE
+        while not nest._is_told:  # as a stop does: before the loop has had a chance to see that its socket is closed
+            nest.catch_up()
+            assert time.monotonic() < deadline
         nursery.start_soon(lab.launch, children.exits(0))  # its socket may have the same number
         await until(lambda: nests._nest is not nest)
         await until(lambda: not nest._outbox._is_pumping)
