@@ -307,7 +307,7 @@ def test_ctrl_c_loses_no_child(number):
 
 
 def test_it_names_its_containment_and_can_do_everything():
-    assert LocalLauncher().containment == "guardian"
+    assert LocalLauncher().containment in {"guardian", "guardian+cgroup"}  # as ordinary users with a group have it
     assert list(LocalLauncher().check(ChildSpec(name="w", command=SLEEPS))) == []
 
 

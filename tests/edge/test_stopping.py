@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from functools import partial
+from pathlib import Path
 
 import psutil
 import pytest
@@ -327,9 +328,18 @@ async def test_a_paused_group_does_nothing_until_it_is_resumed(lab):
 
 
 def is_held(pid):
-    """Whether a process is stopped, and all that descend from it."""
+    """Whether a process is stopped, and all that descend from it; or all of its control group."""
     process = psutil.Process(pid)
-    return all(one.status() == psutil.STATUS_STOPPED for one in [process, *process.children(recursive=True)])
+    family = [process, *process.children(recursive=True)]
+    return all(one.status() == psutil.STATUS_STOPPED for one in family) or is_frozen(pid)
+
+
+def is_frozen(pid):
+    with open(f"/proc/{pid}/cgroup") as groups:
+        group = next((line[3:].strip() for line in groups if line.startswith("0::")), "/")
+    with open("/proc/mounts") as mounts:
+        tops = [line.split()[1] for line in mounts if line.split()[2] == "cgroup2"]
+    return any("frozen 1" in Path(f"{top}{group}/cgroup.events").read_text() for top in tops if group != "/")
 
 
 async def test_a_signal_goes_to_the_main_process_alone(lab):
