@@ -20,6 +20,8 @@ from sphinx.domains.python import PyXRefRole
 PUBLIC = [
     "regrow",
     "regrow.readiness",
+    "regrow.activity",
+    "regrow.limits",
     "regrow.stopping",
     "regrow.events",
     "regrow.exceptions",

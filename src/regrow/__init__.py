@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from regrow._specs.exit import Exit as Exit
     from regrow._specs.exit import Reason as Reason
     from regrow._specs.exit import Usage as Usage
+    from regrow._specs.hang import HangPolicy as HangPolicy
     from regrow._specs.listen import ListenSocket as ListenSocket
     from regrow._specs.output import OutputPolicy as OutputPolicy
     from regrow._specs.output import OutputTo as OutputTo
     from regrow._specs.status import ChildCount as ChildCount
     from regrow._specs.status import ChildStatus as ChildStatus
+    from regrow._specs.status import Health as Health
     from regrow._specs.status import State as State
     from regrow._specs.status import Statistics as Statistics
     from regrow._specs.status import SupervisorStatus as SupervisorStatus
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from regrow._specs.supervisor import Order as Order
     from regrow._specs.supervisor import Strategy as Strategy
     from regrow._specs.supervisor import SupervisorSpec as SupervisorSpec
+    from regrow._specs.watchdog import WatchdogConfig as WatchdogConfig
     from regrow.exceptions import InvalidSpecError as InvalidSpecError
     from regrow.exceptions import RegrowError as RegrowError
     from regrow.exceptions import StartFailedError as StartFailedError
@@ -57,11 +60,13 @@ else:
         "_specs.child": "ChildSpec Restart Stdin",
         "_specs.containment": "Containment",
         "_specs.exit": "Exit Reason Usage",
+        "_specs.hang": "HangPolicy",
         "_specs.listen": "ListenSocket",
         "_specs.output": "OutputPolicy OutputTo",
-        "_specs.status": "ChildCount ChildStatus State Statistics SupervisorStatus",
+        "_specs.status": "ChildCount ChildStatus Health State Statistics SupervisorStatus",
         "_specs.stop": "Stop",
         "_specs.supervisor": "AutoShutdown DynamicSpec Order Strategy SupervisorSpec",
+        "_specs.watchdog": "WatchdogConfig",
         "exceptions": "InvalidSpecError RegrowError StartFailedError TooManyRestartsError",
     }
     _HOME_OF = {name: f"regrow.{home}" for home, names in _HOMES.items() for name in names.split()}

@@ -218,7 +218,11 @@ class _Opened:
             with trio.CancelScope(shield=True):
                 async with self._launcher.open() as self.tree.launcher:
                     self._tell_of_survivors()
-                    await self.root.run()
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(self.tree.limiter.run)
+                        nursery.start_soon(self.tree.watchdog.run)
+                        await self.root.run()
+                        nursery.cancel_scope.cancel()
             self.errors += self.root.errors
         except RegrowError as error:  # the launcher cannot be opened here
             self.errors.append(error)

@@ -1,19 +1,30 @@
 """Everything that happens to a tree, as values."""
 
 from regrow._actors.journal import EventStream as EventStream
+from regrow._specs.event import ActivityFailed as ActivityFailed
+from regrow._specs.event import ChildActive as ChildActive
 from regrow._specs.event import ChildAdded as ChildAdded
 from regrow._specs.event import ChildDeleted as ChildDeleted
 from regrow._specs.event import ChildExited as ChildExited
 from regrow._specs.event import ChildForgotten as ChildForgotten
+from regrow._specs.event import ChildHung as ChildHung
 from regrow._specs.event import ChildOutput as ChildOutput
+from regrow._specs.event import ChildPaused as ChildPaused
 from regrow._specs.event import ChildReady as ChildReady
+from regrow._specs.event import ChildRemarked as ChildRemarked
+from regrow._specs.event import ChildResumed as ChildResumed
 from regrow._specs.event import ChildSignalled as ChildSignalled
 from regrow._specs.event import ChildStarted as ChildStarted
 from regrow._specs.event import ChildStartFailed as ChildStartFailed
 from regrow._specs.event import ChildStopping as ChildStopping
 from regrow._specs.event import ChildStuck as ChildStuck
+from regrow._specs.event import ChildWaiting as ChildWaiting
 from regrow._specs.event import Event as Event
 from regrow._specs.event import EventsMissed as EventsMissed
+from regrow._specs.event import HangSuspected as HangSuspected
+from regrow._specs.event import HealthChanged as HealthChanged
+from regrow._specs.event import LimitExceeded as LimitExceeded
+from regrow._specs.event import LimitWarned as LimitWarned
 from regrow._specs.event import OutputMissed as OutputMissed
 from regrow._specs.event import RestartCancelled as RestartCancelled
 from regrow._specs.event import RestartScheduled as RestartScheduled
@@ -21,7 +32,10 @@ from regrow._specs.event import SinkRemoved as SinkRemoved
 from regrow._specs.event import SpecApplied as SpecApplied
 from regrow._specs.event import SupervisorExited as SupervisorExited
 from regrow._specs.event import SupervisorGaveUp as SupervisorGaveUp
+from regrow._specs.event import SupervisorPaused as SupervisorPaused
 from regrow._specs.event import SupervisorReady as SupervisorReady
+from regrow._specs.event import SupervisorResumed as SupervisorResumed
 from regrow._specs.event import SupervisorStarted as SupervisorStarted
 from regrow._specs.event import SupervisorStopping as SupervisorStopping
 from regrow._specs.event import SurvivorEnded as SurvivorEnded
+from regrow._specs.event import WatchdogLate as WatchdogLate

@@ -168,7 +168,7 @@ async def test_a_wait_that_was_cancelled_before_it_began_is_cancelled_all_the_sa
             await tree.handle["a"].wait_exit()
             root.ref.tell(Ask(StopChild("a"), Request()))
             await settle()
-            assert root._waits == {}
+            assert root.waits == {}
             await tree.handle["a"].start()
             await trio.sleep(60)
         assert tree.handle.status().state == "ready"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from regrow import OutputPolicy
-from regrow._actors.output import LONGEST, Tail
+from regrow._actors.output import LONGEST, Printed, Tail
+from regrow._specs.facts import Stream
 
 
 def test_lines_are_kept_in_order_and_the_oldest_go_first():
@@ -82,3 +84,14 @@ def test_no_lines_are_no_lines():
     tail.feed(b"one\ntwo\n")
     assert tail.lines(0) == ()
     assert tail.lines(9) == ("one", "two")
+
+
+@pytest.mark.parametrize(("to", "told"), [("discard", []), ("events", [("stdout", "one"), ("stderr", "two")])])
+def test_lines_are_told_only_where_that_is_wanted(to, told):
+    said = []
+    printed = Printed(OutputPolicy(to=to), lambda stream, line: said.append((stream, line)))
+    printed.feed(Stream.STDOUT, b"one\n")
+    printed.feed(Stream.STDERR, b"two")
+    printed.finish()
+    assert said == told
+    assert printed.lines(Stream.STDERR) == ("two",)

@@ -16,6 +16,7 @@ from tests.decisions.trees import child, dynamic, tree
 from regrow._decisions.applying import Plan, plan
 from regrow._decisions.ledger import Ledger
 from regrow._specs.backoff import Backoff
+from regrow._specs.limit import RestartAbove
 from regrow._specs.readiness import TcpPort
 from regrow._specs.supervisor import AnySpec, SupervisorSpec
 
@@ -84,6 +85,7 @@ def test_the_same_spec_changes_nothing(spec):
         {"backoff": Backoff()},
         {"ready": TcpPort(80)},
         {"start_timeout": 1.0},
+        {"limits": [RestartAbove(age=60)]},
     ],
     ids=str,
 )
@@ -120,6 +122,7 @@ def test_significance_is_changed_in_place():
         {"sockets": ["127.0.0.1:80"]},
         {"fds": {3: 0}},
         {"terminal": True},
+        {"hang": "never"},
     ],
     ids=str,
 )
@@ -160,7 +163,7 @@ def test_every_field_of_a_child_is_either_taken_over_in_place_or_replaces_it():
         *("command", "cwd", "env", "inherit_env", "restart", "significant", "autostart", "stop", "success_codes"),
         *("success_signals", "backoff", "ready", "start_timeout", "stdin", "output"),
         *("containment", "strays", "umask", "nice", "io_priority", "affinity", "rlimits", "user", "group"),
-        *("extra_groups", "no_new_privs", "sockets", "fds", "terminal"),
+        *("extra_groups", "no_new_privs", "sockets", "fds", "terminal", "limits", "hang"),
     }, "a new field: does a living process notice it?"
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from regrow._specs.backoff import Backoff
 from regrow._specs.child import ChildSpec, Restart, Stdin
 from regrow._specs.containment import Containment
+from regrow._specs.limit import RestartAbove
 from regrow._specs.listen import ListenSocket
 from regrow._specs.output import OutputPolicy, OutputTo
 from regrow._specs.readiness import Calls, Completes, TcpPort
@@ -145,6 +146,9 @@ BAD: list[tuple[type, str, Any]] = [
     *((ChildSpec, "sockets", bad) for bad in ["127.0.0.1:80", ["80"], [80], None, [TcpPort(80)]]),
     *((ChildSpec, "fds", bad) for bad in [{2: 0}, {"3": 0}, {3: -1}, {3: "file"}, {3: True}, {True: 0}, [3], None]),
     *((ChildSpec, "terminal", bad) for bad in BAD_FLAGS),
+    *((ChildSpec, "limits", bad) for bad in ["512M", [3], 3, None, {RestartAbove(age=3): 1}]),
+    *((ChildSpec, "hang", bad) for bad in ["always", 30, True]),
+    *((kind, "hang", bad) for kind in (SupervisorSpec, DynamicSpec) for bad in ["never", 30]),
     *((ListenSocket, "address", bad) for bad in ["", "80", ":80", "*:80", "host", "host:http", "host:65536", "::1:80"]),
     *((ListenSocket, "address", bad) for bad in ["[::g]:80", "ho st:80", "host:-1", "host:²", "host:", "x/y:80"]),
     *((ListenSocket, "address", bad) for bad in ["/" + 107 * "x", "/a\0", None, 80, ("127.0.0.1", 80)]),

@@ -54,6 +54,16 @@ DAEMON = (
 """Lines of Python after which the main process has ended, and a descendant in a session of its own goes on."""
 
 
+SAY = (
+    "import socket",
+    "where = os.environ['NOTIFY_SOCKET']",
+    "teller = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)",
+    "teller.connect('\\0' + where[1:] if where[0] == '@' else where)",
+    "say = lambda text: teller.send(text.encode())",
+)
+"""Lines of Python after which `say(text)` tells the supervisor something."""
+
+
 def is_there(pid: int) -> bool:
     """Whether there is a process of that number, alive or dead."""
     return psutil.pid_exists(pid)

@@ -9,12 +9,15 @@ import time
 
 import pytest
 import trio
-from tests.edge.recorder import SLEEPS, sh
+from tests.edge.recorder import PATIENCE, SLEEPS, sh, until
 from trio.testing import wait_all_tasks_blocked
 
-from regrow._edge import probes
+from regrow._edge.posix import Process
+from regrow._edge.readying import waiting
+from regrow._edge.readying.patience import Patience
+from regrow._edge.readying.scene import Scene
 from regrow._edge.start import Start
-from regrow._specs.protocol import Launched, Ready, ReadyFailed, Target
+from regrow._specs.protocol import Awaiting, Launched, Ready, ReadyFailed, Target
 from regrow._specs.readiness import Calls, Completes, TcpPort
 from regrow._specs.stop import KILL
 from regrow.testing import children
@@ -30,7 +33,7 @@ def port():
 
 async def test_a_port_is_ready_when_it_is_listened_to(lab, port):
     life = await lab.launch(children.listens(port, 0.1), ready=TcpPort(port))
-    assert life.facts == [Launched(life.pid, life.containment)]
+    assert life.facts == [Launched(life.pid, life.containment), Awaiting(f"TCP port 127.0.0.1:{port}")]
     await life.wait_for(lambda: life.is_ready)
     assert life.stdout in {b"", b"listening\n"}
 
@@ -41,16 +44,16 @@ async def test_a_name_may_have_more_than_one_address(lab, port):
 
 
 async def test_a_port_that_nobody_listens_to_is_told_with_its_last_error(lab, port):
-    life = await lab.launch(SLEEPS, ready=TcpPort(port), start_timeout=0.1)
+    life = await lab.launch(SLEEPS, ready=TcpPort(port), start_timeout=1)
     await life.wait_for(lambda: life.has(ReadyFailed))
     assert life.failure == (
-        f"not ready within 0.1 s: still waiting for TCP port 127.0.0.1:{port}; last error: Connection refused"
+        f"not ready within 1 s: still waiting for TCP port 127.0.0.1:{port}; last error: Connection refused"
     )
     assert not life.is_over
 
 
 async def test_a_port_that_swallows_is_tried_again(monkeypatch):
-    monkeypatch.setattr(probes, "_CONNECT", 0.01)
+    monkeypatch.setattr(waiting, "_CONNECT", 0.01)
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -114,7 +117,7 @@ async def test_the_last_error_of_a_function_is_told(lab):
     def ask():
         raise ValueError("the moon is not full")
 
-    life = await lab.launch(SLEEPS, ready=Calls(ask, interval=0.001), start_timeout=0.05)
+    life = await lab.launch(SLEEPS, ready=Calls(ask, interval=0.001), start_timeout=1)
     await life.wait_for(lambda: life.has(ReadyFailed))
     assert life.failure.endswith("ask; last error: the moon is not full")
 
@@ -191,6 +194,21 @@ async def test_a_probe_does_not_outlive_the_process(lab):
     assert not life.has(ReadyFailed)
 
 
+async def test_a_probe_of_one_who_died_at_once_is_not_carried_out(lab, monkeypatch):
+    get_ready = Process._get_ready
+
+    async def get_ready_late(process, getting):
+        await until(lambda: process._is_dead)
+        await get_ready(process, getting)
+
+    monkeypatch.setattr(Process, "_get_ready", get_ready_late)
+    probe = Custom(trio.sleep_forever)
+    life = await lab.launch(sh("exit 3"), ready=probe, start_timeout=math.inf)
+    await life.wait_exited()
+    with trio.fail_after(PATIENCE):
+        await probe.was_cancelled.wait()
+
+
 async def test_a_probe_that_is_done_in_the_moment_of_the_death_says_nothing(lab):
     died = trio.Event()
 
@@ -232,9 +250,10 @@ async def test_what_is_to_complete_is_never_ready_and_has_its_time(lab):
 async def test_what_is_not_ready_can_be_stopped(lab):
     life = await lab.launch(SLEEPS, ready=Custom(trio.sleep_forever))
     await life.controls.stop(KILL)
-    assert [type(fact).__name__ for fact in life.facts] == ["Launched", "Exited"]
+    assert [type(fact).__name__ for fact in life.facts] == ["Launched", "Awaiting", "Exited"]
 
 
 async def get_ready(probe, seconds):
-    target = Target(None, 0)
-    return await probes.get_ready(probe, target, since=trio.current_time(), start_timeout=seconds)
+    scene = Scene(target=Target(None, 0), look=None, run=None, remark=print)
+    patience = Patience(trio.current_time() + seconds)
+    return await waiting.Waiting(probe, scene, patience, print).run(seconds)

@@ -2,33 +2,46 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 
-from regrow import ChildSpec, DynamicSpec, Exit, OutputPolicy, Reason, SupervisorSpec
+from regrow import ChildSpec, DynamicSpec, Exit, Health, OutputPolicy, Reason, SupervisorSpec
 from regrow import events as all_events
 from regrow._cli.run import announcing_output
 from regrow._sinks.json_lines import JsonFormat
 from regrow._sinks.text import TextFormat
 from regrow._sinks.words import Background, Tone, describe, of_seconds, tone
 from regrow._specs.event import Event
-from regrow.abc import Stream
+from regrow.abc import Evidence, Stream
 from regrow.events import (
+    ActivityFailed,
+    ChildActive,
     ChildExited,
+    ChildHung,
     ChildOutput,
     ChildReady,
+    ChildRemarked,
+    ChildResumed,
     ChildSignalled,
     ChildStarted,
     ChildStartFailed,
     ChildStopping,
     ChildStuck,
+    ChildWaiting,
+    HangSuspected,
+    HealthChanged,
+    LimitExceeded,
+    LimitWarned,
     OutputMissed,
     RestartScheduled,
     SupervisorExited,
     SupervisorGaveUp,
     SupervisorStarted,
     SupervisorStopping,
+    WatchdogLate,
 )
+from regrow.limits import RestartAbove, WarnAbove
 from regrow.readiness import Completes, TcpPort
 
 CLOCK = re.compile(r"\A\d\d:\d\d:\d\d\.\d{3}  ")
@@ -79,6 +92,30 @@ def said(*events, **settings):
             "failed to start (exit code 1) after 3 ms: it was not ready",
         ),
         (OutputMissed("web", 1, Stream.STDOUT, 1), "1 byte of its stdout could not be passed on"),
+        (LimitWarned("web", 1, WarnAbove(memory="1G"), 3 * 2**30), "memory above 1 GiB: 3 GiB"),
+        (
+            LimitExceeded("web", 1, RestartAbove(cpu=0.5, for_=9), 0.75),
+            "cpu above 0.5 of a core for 9 s: 0.75 of a core",
+        ),
+        (HealthChanged("web", "degraded", "idle for 3 s"), "degraded: idle for 3 s"),
+        (HealthChanged("web", Health.HEALTHY), "healthy"),
+        (ChildResumed("web", 1, 75), "resumed after 75 s"),
+        (HangSuspected("web", 1, 30, ""), "seems to hang: no sign of life for 30 s"),
+        (ChildActive("web", 1, 0, "output"), "shows signs of life again: output"),
+        (
+            ChildHung("web", 1, 35, "heartbeat", "terminate", Evidence(state="stopped")),
+            "hangs (stopped): no sign of life for 35 s; the last one was heartbeat; it is being ended",
+        ),
+        (
+            ChildHung("web", 1, 60, "", "kill"),
+            "hangs: no sign of life for 60 s; it has not ended, and is killed",
+        ),
+        (ActivityFailed("web", 1, "callback f", "raised X"), "cannot say whether it lives: callback f raised X"),
+        (
+            ActivityFailed("web", 1, "callback f", "raised X", 3),
+            "cannot say whether it lives: callback f raised X (3 times by now)",
+        ),
+        (WatchdogLate(".", 2), "we were held up for 2.00 s, so every child has its time again"),
         (RestartScheduled("web", 0, 1, 2), "restarting now (2 restarts left in 5 s)"),
         (RestartScheduled("web", 0.42, 2, 1), "restarting in 0.42 s (1 restart left in 5 s)"),
         (RestartScheduled("pool/w-1", 0, 1, 2), "restarting now (2 restarts left)"),
@@ -102,9 +139,13 @@ def test_an_event_in_words(event, words):
 
 
 def test_every_event_has_words_and_a_tone_and_a_json_line():
-    values = {"path": "web", "exit": CRASH, "stream": Stream.STDOUT, "to": "main"}
-    kinds = Event.__subclasses__()
-    assert {kind.__name__ for kind in kinds} <= set(vars(all_events))
+    values = {"path": "web", "exit": CRASH, "stream": Stream.STDOUT, "to": "main", "limit": WarnAbove(threads=3)}
+    values["evidence"] = Evidence(state="sleeping")
+    assert {kind.__name__ for kind in Event.__subclasses__()} <= set(vars(all_events))
+    # Not the subclasses themselves: of each, the one that attrs has replaced may not be collected yet.
+    kinds: list[Any] = [
+        kind for kind in vars(all_events).values() if isinstance(kind, type) and Event in kind.__bases__
+    ]
     for kind in kinds:
         fields = [field.name for field in kind.__attrs_attrs__ if not field.kw_only]
         event = kind(*(values.get(name, 3) for name in fields))
@@ -175,3 +216,31 @@ def test_only_output_that_is_inherited_is_announced_instead():
         return SupervisorSpec(name="app", children=[inherit, discard, pool, empty])
 
     assert announcing_output(spec("inherit")) == spec("events")
+
+
+def test_what_is_waited_for_is_said_when_it_is_more_than_the_start_has_said():
+    whole = "TCP port 127.0.0.1:8000"
+    events = [
+        ChildStarted("web", 1, 47),
+        ChildWaiting("web", 1, whole),
+        ChildWaiting("web", 1, f"{whole} (a stranger)"),
+    ]
+    assert said(*events) == [
+        f"web       started (pid 47), waiting for {whole}",
+        f"web       waiting for {whole} (a stranger)",
+    ]
+
+
+def test_a_child_is_told_from_its_launcher():
+    assert said(
+        ChildRemarked("web", 1, "serving"), ChildRemarked("web", 1, "FDSTORE=1 is not done", is_answer=True)
+    ) == [
+        "web       says: serving",
+        "web       FDSTORE=1 is not done",
+    ]
+
+
+def test_a_limit_is_words_in_json_too():
+    [(_, line)] = JsonFormat().lines(LimitWarned("web", 1, WarnAbove(memory="1G", for_=5), 2**31))
+    found = json.loads(line)
+    assert (found["limit"], found["value"], found["level"]) == ("memory above 1 GiB for 5 s", 2**31, "warning")

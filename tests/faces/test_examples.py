@@ -50,10 +50,37 @@ the story: supervisor 'app' gave up: .* the last straw was workers/bad: crashed 
  +\| no licence found
 application: goes on without it
 """,
+    "09_limits.py": r"""
+worker: memory above 40 MiB
+worker is degraded
+worker is unhealthy
+worker: over_limit, memory above 120 MiB
+worker is back: incarnation 2
+""",
+    "10_pause.py": r"""
+batch is paused and web is ready
+in half a second the batch jobs used 0\.0\d s of CPU time
+batch is ready again, and at work
+""",
+    "07_readiness.py": r"""
+server waits for READY=1 and line '\^loaded\$' on its output and OK from http://127\.0\.0\.1:\d+/health with '\^fine\$'
+server says: loading
+server waits for OK from http://127\.0\.0\.1:\d+/health with '\^fine\$'
+server is ready
+thief waits for TCP port 127\.0\.0\.1:\d+
+thief waits for TCP port 127\.0\.0\.1:\d+ \(answered by process \d+ \(python.*\), which is not its own\)
+thief: failed to start \(SIGTERM\): not ready within 1 s: still waiting for TCP port .*
+""",
     "06_state_dir.py": r"""
 the second is refused: the first is process \d+
 ended before the start: \d
 the worker runs: ready
+""",
+    "08_watchdog.py": r"""
+ill seems to hang; the last sign of life was its heartbeat
+ill hangs: sleeping, at File ".*beat\.py", line \d+ in wait_for_ever
+ill has ended: hung
+restarts: well 0, ill 1, busy 0
 """,
 }
 

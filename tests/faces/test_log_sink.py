@@ -8,13 +8,15 @@ from structlog.testing import capture_logs
 
 from regrow import ChildSpec, Exit, Reason, SupervisorSpec, open_supervisor
 from regrow._sinks.log import LogSink, facts, level, name
-from regrow.abc import Stream
+from regrow.abc import Evidence, Stream
 from regrow.events import (
     ChildExited,
+    ChildHung,
     ChildOutput,
     ChildReady,
     ChildStarted,
     ChildStuck,
+    HangSuspected,
     RestartScheduled,
     SupervisorGaveUp,
 )
@@ -115,3 +117,16 @@ def test_the_facts_of_an_exit_are_flat_and_only_those_that_there_are():
         "pid": 47,
         "tail": ["no licence found"],
     }
+
+
+@pytest.mark.parametrize(
+    ("loud_enough", "said"), [("WARNING", ["hang_suspected", "child_hung"]), ("ERROR", ["child_hung"])]
+)
+def test_the_watchdog_has_a_logger_of_its_own(loud_enough, said, caplog):
+    evidence = Evidence(state="sleeping", waits_in="futex_wait", stack="line 7")
+    with caplog.at_level(loud_enough, logger="regrow.watchdog"):
+        LogSink()(HangSuspected("web", 1, 30.0, "output"))
+        LogSink()(ChildHung("web", 1, 35.0, "output", "terminate", evidence))
+    assert [record.getMessage() for record in caplog.records] == said
+    last = caplog.records[-1]
+    assert (last.name, last.levelname, last.state, last.stack) == ("regrow.watchdog", "ERROR", "sleeping", "line 7")

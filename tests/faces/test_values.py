@@ -20,6 +20,7 @@ from regrow import (
     exceptions,
 )
 from regrow._specs.check import Problem
+from regrow.limits import RestartAbove, WarnAbove
 from regrow.readiness import Completes, TcpPort
 from regrow.stopping import CloseStdin, Run, Signal
 
@@ -37,6 +38,7 @@ CHILD = ChildSpec(
     extra_groups=["adm", 4],
     sockets=[ListenSocket("127.0.0.1:80", name="web"), "/run/a.sock"],
     fds={9: 0},
+    limits=[RestartAbove(memory="1G", for_=10), WarnAbove(age=9)],
 )
 TREE = SupervisorSpec(name="t", children=[CHILD, DynamicSpec(name="d", template=ChildSpec(name="b", command=["x"]))])
 EXIT = Exit(Reason.CRASHED, code=3, tail=("last words",))

@@ -22,6 +22,7 @@ NOT_HERE = {
     "steps_come_in_turn_each_with_its_wait": "SIGUSR1 cannot be sent",
     "a_stop_asks_whom_it_is_to_ask": "SIGUSR1 cannot be sent, and Ctrl-Break reaches the group only",
     "a_signal_reaches_whom_it_is_to_reach": "SIGUSR1 cannot be sent, and Ctrl-Break reaches the group only",
+    "a_pause_holds_the_whole_tree": "SIGUSR1 cannot be sent to tell whether it does",
     "it_begins_with_default_signals": "there are no signals to begin with",
     "it_leads_a_session_and_has_no_terminal": "there are no sessions of this kind",
 }

@@ -8,7 +8,9 @@ import pytest
 from regrow._edge.windows import numbers
 from regrow._edge.windows.api import Limits
 from regrow._edge.windows.limits import limits_of, missing
+from regrow._specs.activity import AnyOf, CpuProgress, Heartbeat, IoProgress, Output
 from regrow._specs.child import ChildSpec
+from regrow._specs.hang import HangPolicy
 from regrow._specs.settings import Settings
 from regrow._specs.stop import Run, Signal, Stop
 
@@ -26,6 +28,7 @@ POSSIBLE: dict[str, list[Any]] = {
     "stop": ["kill", 3.0, Stop(steps=[Signal("SIGINT"), Run(["x"])])],
     "sockets": [[]],
     "fds": [{}],
+    "hang": ["never", HangPolicy(), HangPolicy(activity=AnyOf(Output(), CpuProgress()))],
 }
 
 
@@ -46,6 +49,7 @@ REFUSED = {
     "fds": {3: 1},
     "affinity": [64],
     "rlimits": {"NOFILE": 10},
+    "hang": HangPolicy(activity=AnyOf(Output(), Heartbeat())),
 }
 
 
@@ -68,6 +72,7 @@ def test_every_setting_is_either_possible_or_refused():
         ({"stop": Stop(steps=[Signal("SIGHUP")])}, "SIGHUP cannot be sent"),
         ({"stop": Stop(to="main")}, "write to='group'"),
         ({"stop": Stop(to="tree")}, "write to='group'"),
+        ({"hang": HangPolicy(activity=IoProgress())}, "not built for Windows"),
     ],
 )
 def test_a_refusal_says_what_to_write_instead_or_why_not(fields, words):

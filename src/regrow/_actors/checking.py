@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from regrow._decisions.hang import with_default
 from regrow._specs.check import Problem, problems
 from regrow._specs.child import ChildSpec
 from regrow._specs.protocol import Launcher
-from regrow._specs.supervisor import ANY_SPEC, DynamicSpec, join, walk
+from regrow._specs.supervisor import ANY_SPEC, AnySpec, AnySupervisorSpec, DynamicSpec, join, walk
 from regrow.exceptions import InvalidSpecError
 
 
@@ -23,10 +26,21 @@ def check_spec(spec: object, place: str, launcher: Launcher) -> None:
     if not isinstance(spec, ANY_SPEC):
         raise InvalidSpecError([Problem(place, f"must be a spec, not {spec!r}")])
     found = problems(spec, place)
-    for path, child in walk(spec):
-        process = child.template if isinstance(child, DynamicSpec) else child
-        if isinstance(process, ChildSpec):
-            where = place if path == "." else join(place, path)
-            found += [Problem(where, message) for message in launcher.check(process)]
+    for path, process in _processes(spec):
+        where = place if path == "." else join(place, path)
+        found += [Problem(where, message) for message in launcher.check(process)]
     if found:
         raise InvalidSpecError(found)
+
+
+def _processes(spec: AnySpec) -> Iterator[tuple[str, ChildSpec]]:
+    """Every process of a tree, with its path, as it would be started: with the hang policy of its supervisor."""
+    supervisors: dict[str, AnySupervisorSpec] = {}
+    for path, child in walk(spec):
+        process: AnySpec | None = child
+        above = supervisors.get(path.rpartition("/")[0] or ".")
+        if not isinstance(child, ChildSpec):
+            above = supervisors[path] = child
+            process = child.template if isinstance(child, DynamicSpec) else None
+        if isinstance(process, ChildSpec):
+            yield path, process if above is None else with_default(process, above)

@@ -6,13 +6,13 @@ import difflib
 from collections.abc import Iterable
 
 from regrow._actors.journal import Journal
-from regrow._actors.snapshot import entry_status, lasting_state, root_status, state_of
+from regrow._actors.snapshot import entry_status, lasting_state, root_state, root_status, state_of
 from regrow._actors.supervisor import Incarnation, Supervisor
 from regrow._decisions.calls import VERBS, Call, DeleteChild, RestartChild, StartNamed, StopChild
 from regrow._decisions.entries import Entry
 from regrow._specs.child import ChildSpec
 from regrow._specs.exit import Exit
-from regrow._specs.status import AnyStatus, ChildStatus, State, Statistics, SupervisorStatus
+from regrow._specs.status import AnyStatus, ChildStatus, Health, State, Statistics, SupervisorStatus
 from regrow._specs.supervisor import AnySpec, join
 from regrow.exceptions import InvalidStateError, ProcessNotFoundError, SupervisorEndedError
 
@@ -43,6 +43,10 @@ class Handle:
             return root_status(self._root)
         owner, entry = self._find()
         return entry_status(owner, entry)
+
+    def health(self) -> Health:
+        """How it is; of a supervisor, the worst of all that are below it. The status says the same, with the rest."""
+        return self.status().health
 
     def statistics(self) -> Statistics:
         """Numbers about it and all below it, since the tree was opened."""
@@ -185,7 +189,7 @@ class Handle:
     def _state(self) -> State | None:
         """Its state, if that lasts; what is not there is down. `None`: it is on its way back, or nobody has decided."""
         if self.path == ".":
-            return self.status().state
+            return root_state(self._root)
         owner = self._root
         *parents, name = self.path.split("/")
         for parent in parents:

@@ -1,10 +1,12 @@
-"""The last lines that a child printed."""
+"""What a child printed: the last lines are kept, and each is told to who wants to hear it."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
-from regrow._specs.output import OutputPolicy
+from regrow._specs.facts import Stream
+from regrow._specs.output import OutputPolicy, OutputTo
 
 LONGEST = 64 * 1024
 """Bytes that a line may have."""
@@ -53,6 +55,36 @@ class Tail:
             self._size += len(kept)
         while self._lines and (len(self._lines) > self._max_lines or self._size > self._max_bytes):
             self._size -= len(self._lines.popleft())
+
+
+class Printed:
+    """What one incarnation printed, to both streams."""
+
+    def __init__(self, policy: OutputPolicy, say: Callable[[Stream, str], object]) -> None:
+        self._policy = policy
+        self._say = say
+        self._tails: dict[Stream, Tail] = {}
+
+    def feed(self, stream: Stream, data: bytes) -> None:
+        """Take what was printed."""
+        if stream not in self._tails:
+            self._tails[stream] = Tail(self._policy)
+        self._tell(stream, self._tails[stream].feed(data))
+
+    def finish(self) -> None:
+        """There will be no more."""
+        for stream, tail in self._tails.items():
+            self._tell(stream, tail.finish())
+
+    def lines(self, stream: Stream, count: int | None = None) -> tuple[str, ...]:
+        """The last lines of one stream."""
+        tail = self._tails.get(stream)
+        return tail.lines(count) if tail else ()
+
+    def _tell(self, stream: Stream, lines: list[str]) -> None:
+        if self._policy.to is OutputTo.EVENTS:
+            for line in lines:
+                self._say(stream, line)
 
 
 def _text(line: bytes) -> str:

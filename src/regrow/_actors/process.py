@@ -8,18 +8,22 @@ from typing import assert_never
 
 import trio
 
+from regrow._actors.health import Vitals
+from regrow._actors.hold import Hold
 from regrow._actors.messages import ChildMessage, Completed, Gone, StillThere, Up
-from regrow._actors.output import Tail
+from regrow._actors.output import Printed
+from regrow._actors.signs import Signs
 from regrow._actors.tree import Tree
+from regrow._actors.word import Word
 from regrow._decisions.entries import Remains
-from regrow._decisions.exits import Life, judge
+from regrow._decisions.exits import Cause, Life, judge
 from regrow._specs import event as events
 from regrow._specs.child import ChildSpec
 from regrow._specs.exit import Exit, Reason
-from regrow._specs.output import OutputTo
 from regrow._specs.protocol import (
     Activity,
     Awaiting,
+    Evidence,
     Exited,
     Fact,
     Key,
@@ -37,9 +41,10 @@ from regrow._specs.protocol import (
     SourceFailed,
     Stream,
     Stuck,
+    Triggered,
 )
 from regrow._specs.readiness import Completes
-from regrow._specs.stop import KILL
+from regrow._specs.stop import KILL, Stop
 
 TAIL_IN_EXIT = 20
 """How many lines of standard error an exit keeps."""
@@ -52,7 +57,9 @@ class Process:
     stuck and nobody waits for it any more.
     """
 
-    def __init__(self, tree: Tree, spec: ChildSpec, key: Key, tell: Callable[[ChildMessage], object]) -> None:
+    def __init__(  # noqa: PLR0915  all that is known of a life begins here
+        self, tree: Tree, spec: ChildSpec, key: Key, tell: Callable[[ChildMessage], object]
+    ) -> None:
         self.tree = tree
         self.spec = spec
         self.key = key
@@ -67,10 +74,19 @@ class Process:
         """The layer that keeps its process tree in one place, once it is launched."""
         self.stuck: Stuck | None = None
         """What is known of what is still there after the kill."""
+        self.signs = Signs()
+        """When it was last heard of."""
+        self.hold = Hold(self)
+        """Whether it is held still."""
+        self.vitals = Vitals(self)
+        """How it is."""
+        self.word = Word(self)
+        """What is said of it."""
         self._tell = tell
-        self._tails: dict[Stream, Tail] = {}
+        self._printed = Printed(spec.output, self._say)
         self._terminal: Exited | Lost | None = None
         self._ready_failure: str | None = None
+        self._cause: Cause | None = None  # why a policy ends it
         self._over = trio.Event()  # it has ended, or is not going to be ready
         self._ended = trio.Event()  # its terminal fact is here, or it is stuck
         self._gone = trio.Event()  # its terminal fact is here
@@ -89,15 +105,31 @@ class Process:
         else:  # here and now, without waking its task: a thousand stops are a thousand calls
             self._begin_to_end(self.running)
 
+    def end_for(self, reason: Reason, why: str, ladder: Stop, evidence: Evidence | None = None) -> None:
+        """End it by *ladder* for a *reason* of ours, which its exit will have, unless somebody stops it meanwhile."""
+        if self.running is not None and not self._is_ending and not self._has_ended:
+            self._cause = Cause(reason, why, evidence)
+            self.vitals.trouble(why)
+            self._begin_to_end(self.running, ladder)
+
+    @property
+    def is_being_ended(self) -> bool:
+        """Whether a policy is ending it, nobody else has asked for that, and it is still there."""
+        return self._cause is not None and not self._is_stopping and not self._has_ended
+
     def hurry(self) -> None:
         """If it is being stopped, kill it now."""
         if self._is_ending and self.running is not None:
             self.running.begin_stop(KILL)
 
+    @property
+    def can_be_paused(self) -> bool:
+        """Whether it runs, and nobody is ending it."""
+        return self.running is not None and not self._is_ending and not self._has_ended
+
     def output(self, stream: Stream, count: int | None = None) -> tuple[str, ...]:
         """The last lines that it printed."""
-        tail = self._tails.get(stream)
-        return tail.lines(count) if tail else ()
+        return self._printed.lines(stream, count)
 
     async def wait_gone(self) -> None:
         """Return when its process is gone."""
@@ -133,6 +165,9 @@ class Process:
                 self.running = answer
                 if self._is_stopping:
                     self._begin_to_end(answer)
+                elif not self._has_ended:
+                    self.tree.limiter.watch(self)
+                    self.hold.begin_with_others()
                 await self._over.wait()
         finally:  # also when the task is cancelled: its supervisor has broken down
             if self._is_launching or not self._gone.is_set():
@@ -143,8 +178,11 @@ class Process:
 
     async def _launch(self) -> RunningProcess | NotLaunched | None:
         """Ask for the start, for as long as a start may take: a file system may never answer. `None`: it is stopped."""
-        self._scope.deadline = trio.current_time() + self.spec.start_timeout
         with self._scope:
+            if self.tree.pauses.holder(self.key.path) is not None:  # nothing is started where a supervisor is paused
+                await self.tree.pauses.wait(self.key.path)
+                self.launched_at, self.launched_time = trio.current_time(), time.time()
+            self._scope.deadline = trio.current_time() + self.spec.start_timeout
             if stuck := self.tree.stuck.get(self.key.path):  # no two incarnations of one child at once
                 await stuck.wait_gone()
             self.tree.keeping.begin(self.key.path)
@@ -170,11 +208,18 @@ class Process:
         with trio.CancelScope(shield=True):
             await self._ended.wait()
 
-    def _begin_to_end(self, running: RunningProcess) -> None:
+    def _begin_to_end(self, running: RunningProcess, ladder: Stop | None = None) -> None:
         if not self._is_ending and not self._has_ended:
             self._is_ending = True
+            self._leave_alone()
             self._announce(events.ChildStopping(self.key.path, self.key.incarnation))
-            running.begin_stop(KILL if self.tree.is_hurried else self.spec.stop)
+            running.begin_stop(KILL if self.tree.is_hurried else ladder or self.spec.stop)
+
+    def _leave_alone(self) -> None:
+        """It is being stopped, or is gone: no policy concerns it any more, and it is not paused."""
+        self.hold.drop()
+        self.tree.limiter.forget(self)
+        self.tree.watchdog.forget(self)
 
     @property
     def _has_ended(self) -> bool:
@@ -204,17 +249,17 @@ class Process:
                 self._ready_failure = why
                 self._over.set()
             case Output(stream, data):
-                self._on_output(stream, data)
+                self._printed.feed(stream, data)
             case OutputGap(stream, missed):
                 self._announce(events.OutputMissed(self.key.path, self.key.incarnation, stream, missed))
             case Exited() | Lost():
                 self._on_end(fact)
             case Stuck():
-                self.stuck = fact
-                self._ended.set()
-                self._over.set()
-            case Activity() | Awaiting() | Remark() | Leaving() | SourceFailed():
-                pass  # nobody listens yet
+                self._on_stuck(fact)
+            case Activity() | Leaving() | Triggered() | SourceFailed():
+                self.tree.watchdog.hear(self, fact)
+            case Awaiting() | Remark():
+                self.word.hear(fact)
             case _:
                 assert_never(fact)
 
@@ -223,8 +268,15 @@ class Process:
         self.containment = fact.containment or self.tree.containment
         self._announce(events.ChildStarted(self.key.path, self.key.incarnation, fact.pid, self.containment))
 
+    def _on_stuck(self, fact: Stuck) -> None:
+        self._leave_alone()
+        self.stuck = fact
+        self._ended.set()
+        self._over.set()
+
     def _on_end(self, fact: Exited | Lost) -> None:
-        self._finish_output()
+        self._leave_alone()
+        self._printed.finish()
         self._terminal = fact
         self._ended.set()
         self._over.set()
@@ -242,22 +294,13 @@ class Process:
         self.ready_at = trio.current_time()
         if not self._is_stopping:
             after = self.ready_at - self.launched_at
+            self.vitals.begin()
+            self.tree.watchdog.watch(self)
             self._announce(events.ChildReady(self.key.path, self.key.incarnation, after))
             self._tell(Up(self.spec.name))
 
-    def _on_output(self, stream: Stream, data: bytes) -> None:
-        if stream not in self._tails:
-            self._tails[stream] = Tail(self.spec.output)
-        self._print(stream, self._tails[stream].feed(data))
-
-    def _finish_output(self) -> None:
-        for stream, tail in self._tails.items():
-            self._print(stream, tail.finish())
-
-    def _print(self, stream: Stream, lines: list[str]) -> None:
-        if self.spec.output.to is OutputTo.EVENTS:
-            for line in lines:
-                self._announce(events.ChildOutput(self.key.path, self.key.incarnation, stream, line))
+    def _say(self, stream: Stream, line: str) -> None:
+        self._announce(events.ChildOutput(self.key.path, self.key.incarnation, stream, line))
 
     def _announce(self, event: events.Event) -> None:
         self.tree.announce(event)
@@ -281,6 +324,7 @@ class Process:
                 was_stuck=self.stuck is not None,
                 ready_failure=self._ready_failure,
                 tail=self.output(Stream.STDERR, TAIL_IN_EXIT),
+                cause=self._cause,
             )
         )
 

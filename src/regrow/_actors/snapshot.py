@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import trio
 
+from regrow._actors import health
 from regrow._actors.process import Process
 from regrow._actors.supervisor import Supervisor
 from regrow._decisions.entries import Entry
+from regrow._decisions.health import of_tree
 from regrow._specs.child import ChildSpec
-from regrow._specs.status import AnyStatus, ChildStatus, State, SupervisorStatus
+from regrow._specs.hang import HangPolicy
+from regrow._specs.status import AnyStatus, ChildStatus, Health, State, SupervisorStatus
 from regrow._specs.supervisor import AnySupervisorSpec, SupervisorSpec, join
 
 
 def root_status(root: Supervisor) -> SupervisorStatus:
     """The status of the whole tree."""
-    return _of_live(root, _root_state(root))
+    return _of_live(root, root_state(root))
 
 
 def entry_status(owner: Supervisor, entry: Entry) -> AnyStatus:
@@ -25,6 +28,17 @@ def entry_status(owner: Supervisor, entry: Entry) -> AnyStatus:
     if isinstance(actor, Supervisor) and actor.exit is None:
         return _of_live(actor, state_of(owner, entry), entry)
     return _of_down(owner, entry, entry.spec, actor if isinstance(actor, Supervisor) else None)
+
+
+def state_shown(owner: Supervisor, entry: Entry) -> State:
+    """The same as `state_of`, and whether it is paused."""
+    actor = owner.children.get(entry.name)
+    is_held = isinstance(actor, Process) and actor.hold.is_held
+    return _shown(state_of(owner, entry), is_paused=is_held)
+
+
+def _shown(state: State, *, is_paused: bool) -> State:
+    return State.PAUSED if is_paused and state in {State.STARTING, State.READY} else state
 
 
 def state_of(owner: Supervisor, entry: Entry) -> State:
@@ -48,7 +62,8 @@ def lasting_state(owner: Supervisor, name: str) -> State | None:
     return entry.state
 
 
-def _root_state(root: Supervisor) -> State:
+def root_state(root: Supervisor) -> State:
+    """What the root is doing."""
     if root.exit is not None:
         return State.DOWN
     if root.ledger.end is not None:
@@ -58,9 +73,10 @@ def _root_state(root: Supervisor) -> State:
 
 def _of_child(owner: Supervisor, entry: Entry, spec: ChildSpec, actor: Process | None) -> ChildStatus:
     now = trio.current_time()
-    state = state_of(owner, entry)
+    state = state_shown(owner, entry)
     live = actor if actor is not None and actor.exit is None else None
     is_awaited = live is not None and state is State.STARTING
+    is_watched = live is not None and live.ready_at is not None and isinstance(live.spec.hang, HangPolicy)
     return ChildStatus(
         path=join(owner.path, entry.name),
         name=entry.name,
@@ -69,24 +85,49 @@ def _of_child(owner: Supervisor, entry: Entry, spec: ChildSpec, actor: Process |
         incarnation=actor.key.incarnation if actor else 0,
         uptime=now - live.ready_at if live and live.ready_at is not None else None,
         started_at=live.launched_time if live else None,
-        waiting_for=str(spec.ready or "launch") if is_awaited else None,
+        waiting_for=_held_start(live) or _awaited(live, spec) if live and is_awaited else None,
         waiting_since=now - live.launched_at if live and is_awaited else None,
         restarts=entry.restarts,
         last_exit=actor.exit if actor is not None and actor.exit is not None else entry.last_exit,
-        next_retry=_left(entry, now),
+        next_retry=_left(owner, entry),
         containment=(actor.containment if actor else "") or owner.tree.containment,
         keeps_strays=(actor.spec if actor else spec).strays == "keep",
+        says=live.word.says if live else "",
         why=live.stuck.why if live and live.stuck else "",
+        health=_health(entry, live, actor, state),
+        idle=live.signs.idle if is_watched and live else None,
+        activity=live.signs.source if is_watched and live else "",
+        paused_for=live.hold.lasts if live else None,
+        sample=owner.tree.limiter.sample(live) if live else None,
     )
+
+
+def _awaited(live: Process, spec: ChildSpec) -> str:
+    """What it still takes until it is ready."""
+    return live.word.awaits or str(spec.ready or "launch")
+
+
+def _held_start(live: Process | None) -> str:
+    """Whose pause holds its start up."""
+    holder = live.tree.pauses.holder(live.key.path) if live is not None and live.running is None else None
+    return "" if holder is None else f"{'the root' if holder == '.' else holder} to be resumed"
+
+
+def _health(entry: Entry, live: Process | None, actor: Process | None, state: State) -> Health:
+    if live is not None:
+        return health.of_living(live, state, entry.last_exit)
+    return health.of_nobody(state, actor.exit if actor is not None and actor.exit is not None else entry.last_exit)
 
 
 def _of_live(actor: Supervisor, state: State, entry: Entry | None = None) -> SupervisorStatus:
     now = trio.current_time()
     ledger = actor.ledger
+    paused_for = actor.tree.pauses.lasts(actor.path)
+    children = tuple(entry_status(actor, child) for child in ledger.entries.values())
     return SupervisorStatus(
         path=actor.path,
         name=ledger.spec.name,
-        state=state,
+        state=_shown(state, is_paused=paused_for is not None),
         strategy=_strategy(ledger.spec),
         incarnation=actor.key.incarnation,
         uptime=None if actor.ready_at is None else now - actor.ready_at,
@@ -96,7 +137,9 @@ def _of_live(actor: Supervisor, state: State, entry: Entry | None = None) -> Sup
         max_restarts=ledger.spec.max_restarts,
         window=ledger.spec.window,
         last_exit=entry.last_exit if entry else actor.exit,
-        children=tuple(entry_status(actor, child) for child in ledger.entries.values()),
+        health=of_tree(children),
+        paused_for=paused_for,
+        children=children,
     )
 
 
@@ -111,7 +154,8 @@ def _of_down(owner: Supervisor, entry: Entry, spec: AnySupervisorSpec, actor: Su
         max_restarts=spec.max_restarts,
         window=spec.window,
         last_exit=entry.last_exit,
-        next_retry=_left(entry, trio.current_time()),
+        next_retry=_left(owner, entry),
+        health=health.of_nobody(state_of(owner, entry), entry.last_exit),
     )
 
 
@@ -119,5 +163,6 @@ def _strategy(spec: AnySupervisorSpec) -> str:
     return spec.strategy.value if isinstance(spec, SupervisorSpec) else "dynamic"
 
 
-def _left(entry: Entry, now: float) -> float | None:
-    return None if entry.retry_at is None else max(0.0, entry.retry_at - now)
+def _left(owner: Supervisor, entry: Entry) -> float | None:
+    wait = owner.waits.get(entry.name)
+    return None if entry.retry_at is None or wait is None else wait.left

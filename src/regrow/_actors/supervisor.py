@@ -29,11 +29,13 @@ from regrow._actors.messages import (
     dismiss,
 )
 from regrow._actors.news import news_of
+from regrow._actors.pauses import Wait
 from regrow._actors.process import Process
 from regrow._actors.story import errors_of, exit_of
 from regrow._actors.tree import Tree
 from regrow._decisions import verdicts
 from regrow._decisions.calls import VERBS, Call, DeleteChild, StartChild, StartNamed, StopChild
+from regrow._decisions.hang import with_default
 from regrow._decisions.ledger import Ledger
 from regrow._decisions.verdicts import End, Verdict
 from regrow._specs import event as events
@@ -62,7 +64,8 @@ class Supervisor:
         self._tell = tell
         self._mailbox: Mailbox[Message] = Mailbox()
         self._nursery: trio.Nursery
-        self._waits: dict[str, trio.CancelScope] = {}
+        self.waits: dict[str, Wait] = {}
+        """The backoffs of entries."""
         self._unanswered: set[Ask] = set()
         self._in_hand: Message | None = None
 
@@ -142,6 +145,7 @@ class Supervisor:
             now = trio.current_time()
             healthy_for = 0.0 if self.ready_at is None else now - self.ready_at
             self.exit = exit_of(self.end, self.ledger, ran_for=now - self.launched_at, healthy_for=healthy_for)
+        self.tree.pauses.end(self.path)
         self.tree.keeping.forget_ended(self.path, self.ledger.spec, self.ledger.entries)
         self._announce(events.SupervisorExited(self.path, self.key.incarnation, self.exit))
         self.tree.journal.stir_below(self.path)
@@ -155,6 +159,10 @@ class Supervisor:
             self._unanswered.add(message)
         orders = self._decide(message, trio.current_time())
         self._do(orders)
+        if self.tree.journal.is_watched:
+            self._stir_all(message, orders)
+
+    def _stir_all(self, message: Message, orders: list[Verdict]) -> None:
         names = {name for order in orders if isinstance(name := getattr(order, "name", None), str)}
         if not isinstance(message, ShutDown | Adopt | Retire):
             names.add(message.name)
@@ -230,11 +238,11 @@ class Supervisor:
             case verdicts.Stop(name):
                 self.children[name].stop()
             case verdicts.Wait(name, delay, token):
-                scope = self._waits[name] = trio.CancelScope()
-                self._nursery.start_soon(self._wait, scope, Due(name, token), delay)
+                self.waits[name] = Wait(self.tree.pauses, join(self.path, name), delay)
+                self._nursery.start_soon(self._wait, self.waits[name], Due(name, token))
             case verdicts.CancelWait(name):
-                if name in self._waits:  # pragma: no branch - it may be over just now, its message on the way
-                    self._waits.pop(name).cancel()
+                if name in self.waits:  # pragma: no branch - it may be over just now, its message on the way
+                    self.waits.pop(name).cancel()
             case verdicts.Reply(ask, error):
                 self._reply(ask, error)
             case verdicts.End():
@@ -255,7 +263,7 @@ class Supervisor:
             self._tell(Up(self._name))
 
     def _start(self, name: str) -> None:
-        spec = self.ledger.entries[name].spec
+        spec = with_default(self.ledger.entries[name].spec, self.ledger.spec)
         key = self.tree.next_key(join(self.path, name))
         child: Incarnation
         if isinstance(spec, ChildSpec):
@@ -266,12 +274,11 @@ class Supervisor:
         self._nursery.start_soon(child.run, name=str(key))
 
     @trio.lowlevel.enable_ki_protection
-    async def _wait(self, scope: trio.CancelScope, due: Due, delay: float) -> None:
-        with scope:
-            await trio.sleep(delay)
+    async def _wait(self, wait: Wait, due: Due) -> None:
+        if await wait.run():
             self.ref.tell(due)
-        if self._waits.get(due.name) is scope:  # not that of a newer wait
-            del self._waits[due.name]
+        if self.waits.get(due.name) is wait:  # not that of a newer wait
+            del self.waits[due.name]
 
     def _reply(self, ask: object, error: Exception | None) -> None:
         assert isinstance(ask, Ask)

@@ -11,13 +11,14 @@ from regrow._actors import applying
 from regrow._actors.child_handle import ChildHandle
 from regrow._actors.handle import Handle
 from regrow._actors.journal import EventStream
+from regrow._actors.pausing import pause_supervisor, resume_supervisor
 from regrow._actors.supervisor import Supervisor
 from regrow._decisions.calls import DeleteChild, RestartChild, StartChild, StopChild
 from regrow._specs.check import Problem
 from regrow._specs.child import ChildSpec
 from regrow._specs.status import AnyStatus, ChildCount, SupervisorStatus
 from regrow._specs.supervisor import AnySpec, AnySupervisorSpec, DynamicSpec, child_problems, join
-from regrow.exceptions import InvalidSpecError, InvalidStateError, ProcessNotFoundError
+from regrow.exceptions import InvalidSpecError, InvalidStateError, IoError, ProcessNotFoundError
 
 
 class SupervisorHandle(Handle):
@@ -67,6 +68,30 @@ class SupervisorHandle(Handle):
         A number that the journal no longer holds is told as `EventsMissed`. It ends when the tree has ended.
         """
         return self._journal.events(start)
+
+    def pause(self) -> None:
+        """Hold all that runs below it still, and start nothing there, until `resume`: all of it, or nothing.
+
+        Hang policies, probes, limits and backoffs stand still; what is due or asked for is started when it is resumed.
+        Stops work at once. It is a pause of this incarnation: when that ends, so does the pause.
+
+        Raises:
+            InvalidStateError: it is down or stopping, or was paused already.
+            PlatformNotSupportedError: what runs the processes cannot do that; nothing was touched.
+            IoError: the operating system refuses; what had been paused by then goes on again.
+        """
+        try:
+            pause_supervisor(self._live("pause"))
+        except OSError as error:
+            raise IoError(f"{self.path}: pause", error) from error
+
+    def resume(self) -> None:
+        """Let all below it go on, except for what was paused by itself or is below another one that is paused.
+
+        Raises:
+            InvalidStateError: it is down, or was not paused by itself.
+        """
+        resume_supervisor(self._live("resume"))
 
     async def start_child(
         self, spec: AnySpec | None = None, *, args: Sequence[str] = (), name: str | None = None
@@ -145,11 +170,11 @@ class SupervisorHandle(Handle):
             await actor.respec(name, spec)
             spec = actor.ledger.spec
 
-    def _live(self) -> Supervisor:
+    def _live(self, operation: str = "be asked") -> Supervisor:
         actor = self._actor()
         if not isinstance(actor, Supervisor):
             self._entry()  # says so if there is none
-            raise InvalidStateError(self.path, "be asked", "down", "start it")
+            raise InvalidStateError(self.path, operation, "down", "start it")
         return actor
 
     def _from_template(self, actor: Supervisor, args: Sequence[str], name: str | None) -> ChildSpec:

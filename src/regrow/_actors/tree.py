@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 from regrow._actors.checking import check_spec
 from regrow._actors.journal import Journal
 from regrow._actors.keeping import Keeping
+from regrow._actors.limiter import Limiter
+from regrow._actors.pauses import Pauses
+from regrow._actors.watchdog import Watchdog
 from regrow._decisions.numbering import Numbering
 from regrow._specs.event import Event
 from regrow._specs.protocol import Key, Launcher, OpenLauncher, Sink
@@ -38,6 +41,12 @@ class Tree:
         """Those that are still there after the kill, and whose supervisor has ended meanwhile."""
         self.keeping = Keeping(lambda path: self.launcher.forget(self.id, path), self.stuck)
         """What the launcher keeps from one incarnation to the next."""
+        self.pauses = Pauses()
+        """Which supervisors are paused."""
+        self.limiter = Limiter(self)
+        """Who carries out limits."""
+        self.watchdog = Watchdog(self)
+        """Who carries out hang policies."""
         self._numbers = Numbering()
 
     def announce(self, event: Event) -> None:

@@ -19,6 +19,7 @@ _IN_PLACE = {
     "backoff",
     "ready",
     "start_timeout",
+    "limits",
 }
 """Fields of a child that a living process does not notice: they matter at its next start, or at its end."""
 

@@ -10,7 +10,7 @@ import attrs
 
 from regrow._specs.child import ChildSpec, Restart
 from regrow._specs.exit import Exit, Reason
-from regrow._specs.facts import Exited, Lost
+from regrow._specs.facts import Evidence, Exited, Lost
 from regrow._specs.readiness import Completes
 
 
@@ -47,6 +47,15 @@ def fate(restart: Restart, reason: Reason) -> Fate:
             assert_never(restart)
 
 
+@attrs.frozen
+class Cause:
+    """Why a policy of ours ended a process that nobody had asked to stop."""
+
+    reason: Reason
+    why: str
+    evidence: Evidence | None = None
+
+
 @attrs.frozen(kw_only=True)
 class Life:
     """What is known of one life of a process when it is over."""
@@ -69,6 +78,8 @@ class Life:
     """Why it was not going to be ready, if it ran on then."""
 
     tail: tuple[str, ...]
+    cause: Cause | None = None
+    """Why a policy has ended it, if one has."""
 
 
 def judge(life: Life) -> Exit:
@@ -86,6 +97,7 @@ def judge(life: Life) -> Exit:
         ran_for=max(0.0, ended_at - life.launched_at),
         healthy_for=0.0 if life.ready_at is None else max(0.0, ended_at - life.ready_at),
         tail=life.tail,
+        evidence=None if life.cause is None else life.cause.evidence,
     )
     if isinstance(terminal, Lost):
         return make(loss=terminal.loss)
@@ -105,6 +117,8 @@ def _reason(life: Life, terminal: Exited | Lost) -> tuple[Reason, str]:
         return Reason.STOPPED, terminal.why if isinstance(terminal, Lost) else ""
     if life.ready_failure is not None:
         return Reason.FAILED_TO_START, life.ready_failure
+    if life.cause is not None and isinstance(terminal, Exited) and terminal.asked:  # else it was quicker, by itself
+        return life.cause.reason, life.cause.why
     if isinstance(terminal, Lost):
         return Reason.LOST if life.ready_at is not None else Reason.FAILED_TO_START, terminal.why
     reason = classify(terminal, life.spec)

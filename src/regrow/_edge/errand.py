@@ -8,7 +8,7 @@ from typing import Any
 
 import trio
 
-from regrow._edge.holding import Answer, Form, Hold
+from regrow._edge.holding import Answer, Ending, Form, Hold
 from regrow._specs.protocol import NotLaunched, Refusal
 
 
@@ -22,6 +22,8 @@ class Errand:
         self._is_unwanted = False
         self.over = trio.Event()
         self.was_refused = False
+        self.outcome = ""
+        """How it ended, in words, once it is over; empty: with the exit code 0."""
 
     def begin(self, order: Any) -> None:
         """Start it."""
@@ -41,6 +43,7 @@ class Errand:
     def _spawned(self, answer: Answer) -> None:
         if isinstance(answer, NotLaunched):
             self.was_refused = True
+            self.outcome = answer.why
             self._be_over()
             return
         self._hold = answer.hold
@@ -54,12 +57,20 @@ class Errand:
 
     def _bury(self, strays: int) -> None:
         assert self._hold is not None
-        self._hold.reap()
+        self.outcome = _words(self._hold.reap())
         self._be_over()
 
     def _be_over(self) -> None:
         self.over.set()
         self._when_over(self)
+
+
+def _words(ending: Ending) -> str:
+    if ending.signal is not None:
+        return f"ended by {ending.signal}"
+    if ending.code is None:
+        return ending.lost or "its exit code is not known"
+    return f"exit code {ending.code}" if ending.code else ""
 
 
 def _ignore(why: str) -> None:

@@ -23,6 +23,9 @@ class Descending(Protocol):
     def close_stdin(self) -> None:
         """Close its standard input."""
 
+    def go_on(self) -> None:
+        """Let it go on, if it is paused: else it would not hear what it is told. A signal that asks does that too."""
+
     def run_errand(self, command: Sequence[str], when_over: Callable[[Errand], None]) -> Errand:
         """Start a command that helps to stop it."""
         ...
@@ -109,6 +112,7 @@ class Ladder:
             case Signal(signal=name):
                 return self._signal(name)
             case Run(command=command):
+                self._process.go_on()
                 errand = self._process.run_errand(command, self._errand_over)
                 if errand.was_refused:
                     return False
@@ -116,6 +120,7 @@ class Ladder:
                 return True
             case CloseStdin():
                 self._process.close_stdin()
+                self._process.go_on()
                 return True
             case _:
                 assert_never(step)

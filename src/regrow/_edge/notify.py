@@ -7,10 +7,16 @@ for; the rest is told at once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import trio
 
+from regrow._specs.activity import Via
+from regrow._specs.child import ChildSpec
+from regrow._specs.combined import leaves
+from regrow._specs.hang import HangPolicy
 from regrow._specs.protocol import Leaving, Remark, Report
+from regrow._specs.readiness import Notified
 
 _BEAT = b"WATCHDOG=1"
 _ANSWERS = {
@@ -28,13 +34,15 @@ class Notifications:
     """What one incarnation has said, and who is told."""
 
     __slots__ = (
-        "_answered", "_is_leaving", "_report", "_says", "address", "is_ready", "last_beat", "look", "ready",
-        "triggered", "when_extended", "when_triggered",
+        "_answered", "_is_leaving", "_report", "_says", "address", "last_beat", "look", "pid", "ready", "triggered",
+        "when_extended", "when_triggered",
     )  # fmt: skip
 
     def __init__(self, address: str, report: Report) -> None:
         self.address = address
         """What its `NOTIFY_SOCKET` says."""
+        self.pid = 0
+        """The number of its main process, once it runs."""
         self.ready = trio.Event()
         """Set when it says that it is ready. systemd: `READY=1`."""
         self.last_beat: float | None = None
@@ -46,7 +54,7 @@ class Notifications:
         self.when_extended: Callable[[float], object] | None = None
         """Called with the seconds that it wants from now on until it is ready. systemd: `EXTEND_TIMEOUT_USEC`."""
         self.look: Callable[[], object] = _nothing
-        """Hear now what it has said up to now; else that may take some 20 ms."""
+        """Hear now what it has said up to now; else that may take a moment."""
         self._report = report
         self._says = ""
         self._is_leaving = False
@@ -99,10 +107,35 @@ class Notifications:
 
     def _answer(self, name: bytes, value: bytes) -> None:
         """Say, once for each, why something is not done."""
-        if name in _ANSWERS and name not in self._answered:
+        is_fine = name == b"MAINPID" and value == b"%d" % self.pid
+        if name in _ANSWERS and name not in self._answered and not is_fine:
             self._answered.add(name)
             asked = f"{name.decode()}={value.decode(errors='replace')[:20]}"
             self._report(Remark(f"{asked} is not done: {_ANSWERS[name]}", is_answer=True))
+
+
+class NotifyEnd(Protocol):
+    """Our end of the socket of one child."""
+
+    @property
+    def heard(self) -> Notifications:
+        """What it has said."""
+        ...
+
+    def begin(self, pid: int, *, is_prompt: bool) -> None:
+        """It runs, as *pid*. With *is_prompt* hear it at once, until `relax`."""
+
+    def relax(self) -> None:
+        """It is ready: from now on it is heard every now and then."""
+
+    def close(self) -> None:
+        """Nobody listens any more."""
+
+
+def is_wanted(spec: ChildSpec) -> bool:
+    """Whether a child of *spec* is expected to say something."""
+    is_watched = isinstance(spec.hang, HangPolicy) and any(beat.via is Via.NOTIFY for beat in spec.hang.beats)
+    return is_watched or any(isinstance(probe, Notified) for probe in leaves(spec.ready))
 
 
 def _nothing() -> None:

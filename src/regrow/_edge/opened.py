@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from regrow._edge.request import Request
 from regrow._edge.start import Start
 from regrow._edge.workshop import Workshop
 from regrow._specs.child import ChildSpec
-from regrow._specs.protocol import Key, NotLaunched, Refusal, Report
+from regrow._specs.protocol import Key, NotLaunched, Refusal, Report, Sample
 from regrow._specs.stop import KILL
 from regrow.exceptions import IoError
 
@@ -95,7 +95,15 @@ class OpenLocal:
         if refusal := self._refuse(key):
             await trio.lowlevel.cancel_shielded_checkpoint()
             return refusal
-        request = Request(key=key, spec=spec, report=report, since=trio.current_time())
+        since = trio.current_time()
+        try:
+            notify = self._tools.listen_to(spec, report)
+            request = Request(key=key, spec=spec, report=report, since=since, notify=notify)
+            request = self._tools.with_pulse(request)
+        except OSError as error:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            why = f"no room for the socket that it says with how it is: {error.strerror}"
+            return NotLaunched(refusal=Refusal.CAPACITY, why=why, errno=error.errno)
         start = Start(self._tools, request, self._started, self._gone)
         self._starts[key] = start
         start.begin()
@@ -110,6 +118,13 @@ class OpenLocal:
         if not self._keys.claim(key):
             return NotLaunched(refusal=Refusal.REVOKED, why=f"{key} was revoked, or used before")
         return None
+
+    async def sample_all(self, keys: Collection[Key]) -> dict[Key, Sample]:
+        """One reading of each of these; who is gone is left out."""
+        await trio.lowlevel.checkpoint()
+        subjects = [subject for key in keys if key in self._processes and (subject := self._processes[key].subject)]
+        found = await self._tools.sampler.read(subjects) if subjects else {}
+        return {key: sample for key, sample in found.items() if key in self._processes and self._processes[key].subject}
 
     @enable_ki_protection
     async def revoke(self, key: Key) -> None:
@@ -184,6 +199,7 @@ class OpenLocal:
 
     def _gone(self, process: Process) -> None:
         del self._processes[process.key]
+        self._tools.sampler.forget(process.key)
         self._look_if_empty()
 
     def _look_if_empty(self) -> None:

@@ -16,14 +16,17 @@ from typing import TypeVar
 import trio
 from trio.lowlevel import enable_ki_protection
 
-from regrow._edge import probes
 from regrow._edge.errand import Errand
 from regrow._edge.holding import Ending, Spawned
 from regrow._edge.ladder import Ladder
+from regrow._edge.readying.getting import GettingReady, is_prompt
 from regrow._edge.request import Request
+from regrow._edge.sampling.subject import Subject, subject_of
+from regrow._edge.sources.asked import Sources
 from regrow._edge.workshop import OutputEnd, Workshop
-from regrow._specs.child import ReadySpec
+from regrow._specs.hang import HangPolicy
 from regrow._specs.protocol import (
+    Activity,
     Evidence,
     Exited,
     Key,
@@ -32,7 +35,6 @@ from regrow._specs.protocol import (
     Ready,
     Sample,
     Stuck,
-    Target,
 )
 from regrow._specs.signals import signal_number
 from regrow._specs.stop import Stop, To
@@ -44,8 +46,9 @@ class Process:
     """The controls of one incarnation, and the one that reports its facts. See `protocol.RunningProcess`."""
 
     __slots__ = (
-        "_died_at", "_ending", "_errands", "_hold", "_is_dead", "_is_gone", "_is_killed", "_is_stuck", "_ladder",
-        "_outputs", "_probing", "_released", "_request", "_stdin", "_strays", "_tools", "_was_asked", "_when_gone",
+        "_died_at", "_ending", "_errands", "_getting", "_hold", "_is_dead", "_is_gone", "_is_killed", "_is_stuck",
+        "_ladder", "_outputs", "_released", "_request", "_sources", "_stdin", "_strays", "_subject", "_tools",
+        "_was_asked", "_when_gone",
     )  # fmt: skip
 
     def __init__(
@@ -55,8 +58,11 @@ class Process:
         self._request = request
         self._when_gone = when_gone
         self._hold = spawned.hold
+        self._subject = subject_of(request, spawned)
         self._stdin = tools.stdin(request, spawned)
-        self._outputs = tools.outputs(request, spawned)  # those that are open
+        self._sources: Sources | None = None  # whom to ask whether it lives, if anybody wants to know
+        self._getting: GettingReady | None = None  # as long as it may become ready, if that takes more than a launch
+        self._outputs = tools.outputs(self._have_listeners(request, spawned), spawned)  # those that are open
         self._is_dead = False  # seen dead; reaped when there is an `_ending`
         self._is_gone = False  # its terminal fact is out
         self._is_stuck = False
@@ -66,10 +72,19 @@ class Process:
         self._died_at = 0.0
         self._ending: Ending | None = None
         tools.remember(request.key, spawned)
-        self._probing: trio.CancelScope | None = None
         self._ladder: Ladder | None = None  # the stop that is going on
         self._errands: tuple[Errand, ...] = ()  # of this stop, and of those that gave way to it
         self._released: trio.Event | None = None  # set when it is gone or stuck; made for the first who waits
+
+    def _have_listeners(self, request: Request, spawned: Spawned) -> Request:
+        """The same request, but what is reported of its output goes by those who wait for it."""
+        if isinstance(request.spec.hang, HangPolicy):
+            self._sources = Sources(self._tools, request, spawned, self.run_errand)
+            request = self._sources.request
+        if request.spec.ready is not None:
+            self._getting = GettingReady(self._tools, request, spawned, self.run_errand)
+            request = self._getting.request
+        return request
 
     @property
     def key(self) -> Key:
@@ -79,13 +94,18 @@ class Process:
     def begin(self) -> None:
         """Report that it runs, and watch it."""
         self._request.report(Launched(self._hold.pid, self._hold.containment))
-        self._hold.watch(self._died)
-        for pipe in self._outputs:
+        for pipe in tuple(self._outputs):
             pipe.begin(self._output_over)
-        if self._request.spec.ready is None:
+        self._hold.watch(self._died)
+        if self._request.pulse is not None:
+            self._request.pulse.begin()
+        if self._request.notify is not None:
+            self._request.notify.begin(self._hold.pid, is_prompt=is_prompt(self._request.spec))
+        if self._getting is None:
             self._request.report(Ready())
         else:
-            self._tools.start_soon(self._probe, self._request.spec.ready)
+            self._getting.begin()
+            self._tools.start_soon(self._get_ready, self._getting)
 
     # -- protocol.RunningProcess ---------------------------------------------------------------------------------------
 
@@ -116,18 +136,36 @@ class Process:
     def pause(self) -> None:
         """Hold its process tree still, as far as the containment reaches."""
         self._hold.pause()
+        if self._getting is not None:
+            self._getting.hold()
 
     def resume(self) -> None:
         """Let its process tree go on."""
         self._hold.resume()
+        if self._getting is not None:
+            self._getting.go_on()
 
     async def sample(self) -> Sample | None:
         """One reading, or `None` if it is gone."""
         return await self._look(self._hold.take_sample)
 
-    async def evidence(self) -> Evidence | None:
+    async def evidence(self, dump: bool = False) -> Evidence | None:
         """What it is doing, or `None` if it is gone."""
-        return await self._look(self._hold.gather_evidence)
+        found = await self._look(self._hold.gather_evidence)
+        if found is not None and self._sources is not None:
+            found = await self._sources.examine(found, dump=dump)
+        return None if self._is_dead else found
+
+    async def activity(self) -> Activity | None:
+        """The newest sign of life, or `None` if there was none."""
+        await trio.lowlevel.checkpoint()
+        found = None if self._is_dead or self._sources is None else await self._sources.ask()
+        return None if self._is_dead else found
+
+    @property
+    def subject(self) -> Subject | None:
+        """Whom the sampler reads; `None`: it is dead."""
+        return None if self._is_dead else self._subject
 
     async def write_stdin(self, data: bytes) -> None:
         """Write all of *data*, with `stdin="pipe"`."""
@@ -169,6 +207,11 @@ class Process:
         except OSError as error:
             return isinstance(error, PermissionError)
         return True
+
+    def go_on(self) -> None:
+        """Let it go on, if it is paused."""
+        with suppress(OSError):  # then it is not ours to signal
+            self._hold.resume()
 
     def run_errand(self, command: Sequence[str], when_over: Callable[[Errand], None]) -> Errand:
         """Start a command that helps to stop it."""
@@ -220,8 +263,10 @@ class Process:
     def _died(self) -> None:
         """It is dead, and not reaped: while it is not, the number of its group is its own."""
         self._is_dead = True
-        if self._probing is not None:
-            self._probing.cancel()
+        if self._request.notify is not None:
+            self._request.notify.heard.look()  # its last words
+        if self._getting is not None:
+            self._getting.end()
         if self._ladder is not None:
             self._ladder.see_death()
         self._died_at = trio.current_time()
@@ -286,6 +331,7 @@ class Process:
 
     def _be_gone(self, fact: Exited | Lost) -> None:
         self._is_gone = True
+        self._request.discard()
         self._tools.strike(self.key)
         self.close_stdin()
         self._when_gone(self)
@@ -299,15 +345,10 @@ class Process:
     # -- small helpers -------------------------------------------------------------------------------------------------
 
     @enable_ki_protection
-    async def _probe(self, probe: ReadySpec) -> None:
+    async def _get_ready(self, getting: GettingReady) -> None:
         """See when it is ready, unless it dies before."""
-        with trio.CancelScope() as self._probing:
-            target = Target(self.key, self._hold.pid)
-            timeout = self._request.spec.start_timeout
-            fact = await probes.get_ready(probe, target, since=self._request.since, start_timeout=timeout)
-            if not self._is_dead:
-                self._request.report(fact)
-        self._probing = None
+        await getting.run()
+        self._getting = None
 
     async def _look(self, reader: Callable[[], _T]) -> _T | None:
         await trio.lowlevel.checkpoint()

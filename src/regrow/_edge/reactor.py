@@ -26,7 +26,7 @@ class Reactor(Protocol):
         """Call *call* whenever *fd* is readable, until `unwatch`."""
 
     def unwatch(self, fd: int) -> None:
-        """Never call for *fd* again. Before *fd* is closed, not after."""
+        """Never call for *fd* again, if it is watched. Before *fd* is closed, not after."""
 
     async def run(self) -> None:
         """Serve all descriptors, until cancelled; then it may be run again."""
@@ -50,8 +50,8 @@ class TaskReactor:
 
     def unwatch(self, fd: int) -> None:
         """Never call for *fd* again."""
-        del self._calls[fd]
-        trio.lowlevel.notify_closing(fd)
+        if self._calls.pop(fd, None) is not None:
+            trio.lowlevel.notify_closing(fd)
 
     @enable_ki_protection
     async def run(self) -> None:

@@ -28,13 +28,16 @@ _STATES = {
 
 
 @attrs.define
-class _Sum:
+class Sum:
+    """What a process and its descendants use, added up."""
+
     rss: int = 0
     cpu: float = 0.0
     threads: int = 0
     count: int = 0
 
     def add(self, process: psutil.Process) -> None:
+        """One more process."""
         with process.oneshot():
             times = process.cpu_times()
             memory = process.memory_info()
@@ -43,26 +46,24 @@ class _Sum:
         self.cpu += times.user + times.system
         self.count += 1
 
+    def sample(self, files: int | None) -> Sample:
+        """All of them as one."""
+        return Sample(rss=self.rss, cpu=self.cpu, descendants=self.count - 1, threads=self.threads, open_files=files)
+
 
 def take_sample(pid: int) -> Sample | None:
     """One reading of *pid* and all that descends from it, or `None` if it is gone."""
-    found = _Sum()
+    found = Sum()
     try:
         process = psutil.Process(pid)
         found.add(process)
-        files = _open_files(process)
+        files = open_files(process)
     except psutil.NoSuchProcess:
         return None
     for descendant in descendants(pid):
         with suppress(psutil.Error):  # gone meanwhile
             found.add(psutil.Process(descendant))
-    return Sample(
-        rss=found.rss,
-        cpu=found.cpu,
-        descendants=found.count - 1,
-        threads=found.threads,
-        open_files=files,
-    )
+    return found.sample(files)
 
 
 def gather_evidence(pid: int) -> Evidence | None:
@@ -104,7 +105,8 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def _open_files(process: psutil.Process) -> int | None:
+def open_files(process: psutil.Process) -> int | None:
+    """How many descriptors a process has open; `None`: not to be had."""
     if sys.platform != "win32":
         with suppress(psutil.AccessDenied):
             return process.num_fds()

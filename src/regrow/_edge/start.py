@@ -11,6 +11,7 @@ from trio.lowlevel import enable_ki_protection
 
 from regrow._edge.holding import Answer, Spawned
 from regrow._edge.posix import Process
+from regrow._edge.readying.getting import look_before
 from regrow._edge.request import Request
 from regrow._edge.workshop import Workshop
 from regrow._specs.protocol import Key, NotLaunched, Refusal
@@ -46,11 +47,22 @@ class Start:
     def begin(self) -> None:
         """Try it. The answer comes in any case."""
         self._tries += 1
-        self._tools.form.spawn(self._make, self._take)
+        look = look_before(self._request) if self._tries == 1 else None
+        if look is None or not self._tools.start_soon(self._look, look):
+            self._tools.form.spawn(self._make, self._take)
+
+    @enable_ki_protection
+    async def _look(self, look: Callable[[], None]) -> None:
+        """See what is there before it could have made it; a file system may never answer."""
+        try:
+            await self._tools.look(look)
+        finally:
+            self._tools.form.spawn(self._make, self._take)
 
     def give_up(self) -> None:
         """The launcher ends, and it is still stuck in the exec: the answer will be discarded."""
         self.answer = NotLaunched(refusal=Refusal.ENGINE, why="its launcher has ended before it was executed")
+        self._request.discard()
         self.done.set()
 
     def _make(self) -> Any:
@@ -66,6 +78,7 @@ class Start:
         elif answer.errno == errno.ETXTBSY and self._tries <= len(_PAUSES) and self._tools.start_soon(self._try_again):
             return
         else:
+            self._request.discard()
             self.answer = answer
         self._when_done(self)
         self.done.set()

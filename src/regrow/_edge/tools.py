@@ -9,6 +9,7 @@ assert sys.platform != "win32"
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+import attrs
 import trio
 
 from regrow._edge.cgroups.planting import plant
@@ -22,6 +23,8 @@ from regrow._edge.guarding.hatching import guardians
 from regrow._edge.guarding.nest import Surroundings
 from regrow._edge.guarding.nests import Nests
 from regrow._edge.holding import Form, Spawned
+from regrow._edge.notify import NotifyEnd, is_wanted
+from regrow._edge.notifying import Notifier
 from regrow._edge.orders import ordering, refusals
 from regrow._edge.orders.environment import Environments
 from regrow._edge.orders.order import Order
@@ -30,10 +33,14 @@ from regrow._edge.orders.sockets import Sockets
 from regrow._edge.output.pipes import StdinPipe, make_outputs
 from regrow._edge.reactor import make_reactor
 from regrow._edge.request import Request
+from regrow._edge.sources.pulse import Pulse
 from regrow._edge.survivors.remembering import Memory
 from regrow._edge.tuning import Tuning
 from regrow._edge.workshop import InputEnd, OutputEnd, Workshop
-from regrow._specs.protocol import Key, NotLaunched
+from regrow._specs.activity import Via
+from regrow._specs.child import ChildSpec
+from regrow._specs.hang import HangPolicy
+from regrow._specs.protocol import Key, NotLaunched, Report
 
 _CLOSE = 2.0  # seconds that a thread has that is stuck in an exec; then it is left to itself
 
@@ -47,11 +54,12 @@ class Tools(Workshop):
         super().__init__(tuning)
         self.with_pidfd = tuning.pidfd and has_pidfd()
         self.reactor = make_reactor(tuning)
+        self._notifier = Notifier(self.reactor, with_epoll=tuning.epoll)
         self.deaths = Deaths(self.reactor, make_exits())
         self.strays = Strays()
         self.sockets = Sockets()
         self.environments = Environments(memory.environment)
-        self.spawner = Spawner()
+        self.spawner = Spawner(self.break_down)
         self._group = GroupForm(self.spawner, self.sockets, self.deaths, self.strays, with_pidfd=self.with_pidfd)
         self._nests: Nests | None = None
         self._commands = guardians(tuning)
@@ -82,6 +90,22 @@ class Tools(Workshop):
         """Our end of what it reads, if that is a pipe or a terminal."""
         return None if spawned.stdin is None else StdinPipe(spawned.stdin, is_terminal=request.spec.terminal)
 
+    def listen_to(self, spec: ChildSpec, report: Report) -> NotifyEnd | None:
+        """A socket for what a child of *spec* says, if it is expected to say something."""
+        return self._notifier.open(report) if is_wanted(spec) else None
+
+    def with_pulse(self, request: Request) -> Request:
+        """*request* with a pipe to beat through, if its hang policy expects that."""
+        policy = request.spec.hang
+        if not isinstance(policy, HangPolicy) or all(beat.via is not Via.PIPE for beat in policy.beats):
+            return request
+        try:
+            pulse = Pulse(self._notifier.lazy)
+        except OSError:
+            request.discard()
+            raise
+        return attrs.evolve(request, pulse=pulse, spec=pulse.dress(request.spec))
+
     def forget(self, tree: str, path: str) -> None:
         """Give back the sockets of *path*."""
         self.sockets.forget(tree, path)
@@ -98,7 +122,7 @@ class Tools(Workshop):
 
     def services(self) -> Iterable[Callable[[], Awaitable[object]]]:
         """The tasks by which deaths and output are noticed."""
-        return self.reactor.run, self.deaths.run, self.strays.run
+        return self.reactor.run, self.deaths.run, self.strays.run, *self._notifier.services()
 
     async def prepare(self) -> None:
         """Have guardians, where there can be any. While at work."""
@@ -121,6 +145,7 @@ class Tools(Workshop):
 
     async def close(self) -> None:
         """End the threads, and give back the rest. Bounded."""
+        self.sampler.close()
         try:
             if self._nests is not None:
                 self._nests.close()
@@ -130,4 +155,5 @@ class Tools(Workshop):
             await self.outlets.close()
         finally:
             self.deaths.close()
+            self._notifier.close()
             self.reactor.close()

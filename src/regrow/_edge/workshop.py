@@ -11,10 +11,13 @@ import trio
 
 from regrow._edge.alarms import Alarms
 from regrow._edge.holding import Form, Spawned
+from regrow._edge.notify import NotifyEnd
 from regrow._edge.output.outlet import Outlets
 from regrow._edge.request import Request
+from regrow._edge.sampling.sampler import Sampler
 from regrow._edge.tuning import Tuning
-from regrow._specs.protocol import Key
+from regrow._specs.child import ChildSpec
+from regrow._specs.protocol import Key, Report
 
 _Args = TypeVarTuple("_Args")
 _T = TypeVar("_T")
@@ -58,6 +61,7 @@ class Workshop(ABC):
         self.drain = tuning.drain
         self.outlets = Outlets(tuning, self.start_soon)
         self.alarms = Alarms()
+        self.sampler = Sampler()
         self._limiter = trio.CapacityLimiter(_LOOKS)
         self._nursery: trio.Nursery | None = None
 
@@ -81,6 +85,22 @@ class Workshop(ABC):
     @abstractmethod
     def stdin(self, request: Request, spawned: Spawned) -> InputEnd | None:
         """Our end of what it reads, if there is one."""
+
+    def listen_to(self, spec: ChildSpec, report: Report) -> NotifyEnd | None:
+        """Where a child of *spec* is going to say how it is; `None`: nowhere.
+
+        Raises:
+            OSError: there is no room for that.
+        """
+        return None
+
+    def with_pulse(self, request: Request) -> Request:
+        """*request* with the pipe that its child is to beat through, if it is.
+
+        Raises:
+            OSError: there is no room for that; the request is discarded.
+        """
+        return request
 
     def forget(self, tree: str, path: str) -> None:  # noqa: B027  not everybody keeps something
         """Give back what is kept for the next incarnation of *path*."""
@@ -112,6 +132,10 @@ class Workshop(ABC):
         self._nursery.start_soon(task, *args)
         return True
 
+    def break_down(self, error: Exception) -> None:
+        """Something of ours has failed in a way that nobody has thought of: work ends with it, as with a task's."""
+        self.start_soon(_raise, error)
+
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """Within the block, deaths and output are noticed. Its end, or an error in a task, cancels every task."""
@@ -130,3 +154,7 @@ class Workshop(ABC):
         with trio.move_on_after(_LOOK):
             return await trio.to_thread.run_sync(reader, limiter=self._limiter, abandon_on_cancel=True)
         return None
+
+
+async def _raise(error: Exception) -> None:
+    raise error

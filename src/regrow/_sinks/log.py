@@ -11,6 +11,8 @@ import structlog
 from regrow._specs import event as events
 from regrow._specs.event import Event
 from regrow._specs.exit import Exit
+from regrow._specs.facts import Evidence
+from regrow._specs.limit import RestartAbove, WarnAbove
 
 logging.getLogger("regrow").addHandler(logging.NullHandler())
 
@@ -20,11 +22,25 @@ _LEVELS: dict[type[Event], str] = {
     events.OutputMissed: "warning",
     events.SurvivorEnded: "warning",
     events.RestartScheduled: "warning",
+    events.HangSuspected: "warning",
+    events.ChildHung: "error",
+    events.ActivityFailed: "warning",
+    events.WatchdogLate: "warning",
+    events.LimitWarned: "warning",
+    events.LimitExceeded: "warning",
     events.SupervisorGaveUp: "error",
     events.SinkRemoved: "error",
     events.ChildOutput: "debug",
 }
 
+_WATCHDOG = "regrow.watchdog"
+_OF_WATCHDOG = (
+    events.HangSuspected,
+    events.ChildHung,
+    events.ChildActive,
+    events.ActivityFailed,
+    events.WatchdogLate,
+)
 _NOT_LOGGED = {"path", "seq", "at", "time"}
 
 
@@ -32,12 +48,13 @@ class LogSink:
     """A sink that logs. structlog is never configured by us.
 
     If the application has configured structlog, its configuration is used; if not, the standard library's logger
-    `regrow`, which is silent until the application gives it, or the root logger, a handler.
+    `regrow`, and `regrow.watchdog` below it for what the watchdog has to say, which is silent until the application
+    gives it, or the root logger, a handler.
     """
 
     def __call__(self, event: Event) -> None:
         """Log *event*."""
-        logger = _logger()
+        logger = _logger(_WATCHDOG if isinstance(event, _OF_WATCHDOG) else "regrow")
         getattr(logger, level(event))(name(event), path=event.path, seq=event.seq, **facts(event))
 
 
@@ -62,6 +79,10 @@ def facts(event: Event) -> dict[str, Any]:
         value = getattr(event, field.name)
         if isinstance(value, Exit):
             found |= _exit_facts(value)
+        elif isinstance(value, RestartAbove | WarnAbove):
+            found[field.name] = str(value)
+        elif isinstance(value, Evidence):
+            found |= {"state": value.state, "waits_in": value.waits_in, "stack": value.stack}
         elif field.name not in _NOT_LOGGED:
             found[field.name] = value
     return found
@@ -82,14 +103,16 @@ def _exit_facts(exit: Exit) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value not in (None, "", False, 0, []) or key == "reason"}
 
 
-def _logger() -> Any:
-    if structlog.is_configured():
-        return structlog.get_logger("regrow")
-    return _standard
+def _logger(name: str) -> Any:
+    return structlog.get_logger(name) if structlog.is_configured() else _standard[name]
 
 
-_standard = structlog.wrap_logger(
-    logging.getLogger("regrow"),
-    wrapper_class=structlog.stdlib.BoundLogger,
-    processors=[structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs],
-)
+def _wrap(name: str) -> Any:
+    return structlog.wrap_logger(
+        logging.getLogger(name),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs],
+    )
+
+
+_standard = {name: _wrap(name) for name in ("regrow", _WATCHDOG)}

@@ -13,6 +13,7 @@ from regrow._specs import event as events
 from regrow._specs.child import ChildSpec
 from regrow._specs.event import Event
 from regrow._specs.exit import Exit, Reason
+from regrow._specs.limit import amount
 from regrow._specs.readiness import Completes
 from regrow._specs.stop import To
 from regrow._specs.supervisor import AnySpec, AnySupervisorSpec, DynamicSpec, walk
@@ -77,6 +78,8 @@ def is_minor(event: Event, background: Background) -> bool:
     match event:
         case events.ChildReady(path):
             return background.at(path) is not None and background.probe(path) is None
+        case events.ChildWaiting(path, waiting_for=waiting_for):  # that has been said when it was started
+            return waiting_for == str(background.probe(path))
         case events.SupervisorStarted(path):
             return path != "."
         case events.SupervisorStopping(path, why=why):
@@ -84,7 +87,7 @@ def is_minor(event: Event, background: Background) -> bool:
         case events.SupervisorExited(path, exit=exit):
             return path != "." and exit.reason is Reason.STOPPED
         case _:
-            return isinstance(event, events.ChildStopping | events.ChildAdded | events.SpecApplied)
+            return isinstance(event, _MINOR)
 
 
 def of_exit(exit: Exit) -> str:
@@ -116,6 +119,7 @@ def of_seconds(seconds: float) -> str:
     return f"{hours} h" if hours < 100 else f"{round(seconds / 86400)} days"
 
 
+_MINOR = (events.ChildStopping, events.ChildAdded, events.SpecApplied, events.HealthChanged)
 _TO = {To.MAIN: "", To.GROUP: ", with its group", To.TREE: ", with its whole tree"}
 
 
@@ -190,6 +194,34 @@ def _gave_up(event: events.SupervisorGaveUp, background: Background) -> str:
     return f"gave up, because {event.culprit} {of_exit(event.exit)}{limit}"
 
 
+def _resumed(event: events.ChildResumed | events.SupervisorResumed, _: Background) -> str:
+    return f"resumed after {of_seconds(event.paused_for)}"
+
+
+def _over(event: events.LimitWarned | events.LimitExceeded, _: Background) -> str:
+    return f"{event.limit}: {amount(event.limit.measure, event.value)}"
+
+
+def _idle(event: events.HangSuspected | events.ChildHung | events.ChildActive) -> str:
+    last = f"; the last one was {event.source}" if event.source else ""
+    return f"no sign of life for {of_seconds(event.idle)}{last}"
+
+
+def _suspected(event: events.HangSuspected, _: Background) -> str:
+    return f"seems to hang: {_idle(event)}"
+
+
+def _hung(event: events.ChildHung, _: Background) -> str:
+    did = "it has not ended, and is killed" if event.step == "kill" else "it is being ended"
+    state = f" ({event.evidence.state})" if event.evidence is not None else ""
+    return f"hangs{state}: {_idle(event)}; {did}"
+
+
+def _source_failed(event: events.ActivityFailed, _: Background) -> str:
+    again = f" ({event.count} times by now)" if event.count > 1 else ""
+    return f"cannot say whether it lives: {event.source} {event.why}{again}"
+
+
 def _many(count: int, one: str, more: str = "") -> str:
     return f"{count} {one}" if count == 1 else f"{count} {more or f'{one}s'}"
 
@@ -199,6 +231,8 @@ _WORDS: dict[type[Event], Callable[[Any, Background], str]] = {
     events.ChildDeleted: lambda event, _: "deleted",
     events.ChildForgotten: lambda event, _: "forgotten: it does not come back",
     events.ChildStarted: _started,
+    events.ChildWaiting: lambda event, _: f"waiting for {event.waiting_for}",
+    events.ChildRemarked: lambda event, _: event.text if event.is_answer else f"says: {event.text}",
     events.ChildReady: _ready,
     events.ChildStartFailed: lambda event, _: of_exit(event.exit),
     events.ChildStopping: lambda event, _: "stopping",
@@ -208,6 +242,20 @@ _WORDS: dict[type[Event], Callable[[Any, Background], str]] = {
     events.SurvivorEnded: lambda event, _: f"process {event.pid} had survived the last supervisor, and was ended",
     events.ChildOutput: lambda event, _: event.line,
     events.OutputMissed: _output_missed,
+    events.ChildPaused: lambda event, _: "paused",
+    events.ChildResumed: _resumed,
+    events.SupervisorPaused: lambda event, _: "paused, with all that is below it",
+    events.SupervisorResumed: _resumed,
+    events.LimitWarned: _over,
+    events.LimitExceeded: _over,
+    events.HealthChanged: lambda event, _: f"{event.health}: {event.why}" if event.why else event.health.value,
+    events.HangSuspected: _suspected,
+    events.ChildHung: _hung,
+    events.ChildActive: lambda event, _: f"shows signs of life again: {event.source}",
+    events.ActivityFailed: _source_failed,
+    events.WatchdogLate: lambda event, _: (
+        f"we were held up for {of_seconds(event.by)}, so every child has its time again"
+    ),
     events.RestartScheduled: _restart_scheduled,
     events.RestartCancelled: lambda event, _: "its restart is cancelled: it stays down",
     events.SupervisorStarted: _supervisor_starting,
@@ -227,5 +275,12 @@ _TONES: dict[type[Event], Tone] = {
     events.SinkRemoved: Tone.BAD,
     events.OutputMissed: Tone.CAREFUL,
     events.SurvivorEnded: Tone.CAREFUL,
+    events.HangSuspected: Tone.CAREFUL,
+    events.ChildHung: Tone.BAD,
+    events.ChildActive: Tone.GOOD,
+    events.ActivityFailed: Tone.CAREFUL,
+    events.WatchdogLate: Tone.CAREFUL,
     events.RestartScheduled: Tone.CAREFUL,
+    events.LimitWarned: Tone.CAREFUL,
+    events.LimitExceeded: Tone.BAD,
 }

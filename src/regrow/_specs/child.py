@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import attrs
 
 from regrow._specs import fields
 from regrow._specs.backoff import Backoff
 from regrow._specs.check import Problem, gather, report
+from regrow._specs.combined import KINDS, ReadySpec, is_plain, ready_problems
 from regrow._specs.containment import Containment, Strays, strays, to_containment, to_strays
+from regrow._specs.hang import Hang, HangPolicy, check_hang
+from regrow._specs.limit import Limit, RestartAbove, WarnAbove, to_limits
 from regrow._specs.mappings import Environment
 from regrow._specs.output import OutputPolicy, to_output
-from regrow._specs.protocol import Probe
-from regrow._specs.readiness import Calls, Completes, TcpPort
 from regrow._specs.settings import Settings
 from regrow._specs.signals import to_signals
 from regrow._specs.stop import CloseStdin, Stop, to_stop
 
 _OF_SOCKETS = {"LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"}
-
-ReadySpec: TypeAlias = TcpPort | Calls | Completes | Probe
 
 
 class Restart(enum.StrEnum):
@@ -127,7 +126,7 @@ class ChildSpec(Settings):
 
     ready: ReadySpec | None = attrs.field(
         default=None,
-        validator=fields.instance((TcpPort, Calls, Completes, Probe, type(None)), "a probe, such as TcpPort(8000)"),
+        validator=fields.instance((*KINDS, type(None)), "a probe, such as TcpPort(8000)"),
     )
     """How to see that it is ready; `None`: it is ready when its program runs."""
 
@@ -144,6 +143,16 @@ class ChildSpec(Settings):
     )
     """Where what it prints goes, besides the tail."""
 
+    limits: tuple[Limit, ...] = attrs.field(
+        default=(),
+        converter=to_limits,
+        validator=fields.each((RestartAbove, WarnAbove), "a RestartAbove or a WarnAbove"),
+    )
+    """How much it may use, and what happens when it uses more. One sample a second is taken of a child that has any."""
+
+    hang: Hang | None = attrs.field(default=None, validator=check_hang)
+    """How long it may be idle, and what is done then; `None`: as its supervisor's `hang` says; `"never"`: for ever."""
+
     def __attrs_post_init__(self) -> None:
         report(self, str(self.name))
 
@@ -151,6 +160,7 @@ class ChildSpec(Settings):
         """What is impossible together."""
         yield from entry_problems(self)
         yield from super().combinations()
+        yield from ready_problems(self)
         if self.strays == "keep" and self.containment is Containment.PROVEN:
             yield Problem(".strays", "'keep' leaves processes behind, and containment='proven' that nothing is left")
         if self.sockets and (names := sorted(_OF_SOCKETS & set(self.env))):
@@ -161,7 +171,8 @@ class ChildSpec(Settings):
     @property
     def is_local_only(self) -> bool:
         """Whether it holds something that cannot travel to another machine, such as a function or an open file."""
-        return bool(self.fds) or not isinstance(self.ready, TcpPort | Completes | type(None))
+        has_function = isinstance(self.hang, HangPolicy) and self.hang.is_local_only
+        return bool(self.fds) or has_function or not is_plain(self.ready)
 
 
 def entry_problems(spec: Any) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ import enum
 
 import attrs
 
+from regrow._specs.facts import Evidence
 from regrow._specs.signals import signal_number
 
 
@@ -125,6 +126,9 @@ class Exit:
 
     error: Exception | None = attrs.field(default=None, kw_only=True, eq=False)
     """The whole story, if it was a supervisor that gave up or failed to start."""
+
+    evidence: Evidence | None = attrs.field(default=None, kw_only=True, eq=False)
+    """What it was doing when our watchdog, or a limit, decided to end it."""
 
     @property
     def returncode(self) -> int | None:

@@ -74,11 +74,18 @@ class Remark:
     """What it says of itself, for people. systemd: `STATUS=`."""
 
     text: str
+    is_answer: bool = False
+    """Whether it is the launcher's own instead: what is not done of what it asked for, or cannot be known, and why."""
 
 
 @attrs.frozen
 class Leaving:
     """It says that it is about to end by itself. systemd: `STOPPING=1`."""
+
+
+@attrs.frozen
+class Triggered:
+    """It asks to be treated as hung, now. systemd: `WATCHDOG=trigger`."""
 
 
 @attrs.frozen
@@ -166,8 +173,8 @@ class Lost:
 
 
 Fact: TypeAlias = (
-    Launched | Awaiting | Ready | ReadyFailed | Remark | Leaving | Output | OutputGap | Activity | SourceFailed | Stuck
-    | Exited | Lost
+    Launched | Awaiting | Ready | ReadyFailed | Remark | Leaving | Triggered | Output | OutputGap | Activity | SourceFailed
+    | Stuck | Exited | Lost
 )  # fmt: skip
 Report: TypeAlias = Callable[[Fact], None]
 """Takes a fact at once: it never waits and never raises."""
@@ -217,7 +224,23 @@ class Sample:
     """Threads of all of them."""
 
     open_files: int | None = None
-    """Open descriptors of the process itself; `None`: not to be had."""
+    """Open descriptors of the process itself; `None`: not to be had, or nobody needs it."""
+
+    pss: int | None = None
+    """Memory in bytes, of all of them, what is shared divided among those who share it; never more than `rss`.
+    `None`: not to be had, or nobody needs it."""
+
+
+@attrs.frozen
+class ThreadState:
+    """One thread of a process."""
+
+    name: str
+    state: str
+    """As that of the process."""
+
+    waits_in: str = ""
+    """The kernel function that it waits in, where that is shown."""
 
 
 @attrs.frozen(kw_only=True)
@@ -231,3 +254,12 @@ class Evidence:
     """The kernel function that it waits in, where that is shown."""
 
     sample: Sample | None = None
+
+    threads: tuple[ThreadState, ...] = ()
+    """Its threads, at most 100 of them. Linux."""
+
+    open_files: tuple[str, ...] = ()
+    """What its descriptors are, at most 100 of them: paths, sockets, pipes. Only if a dump was asked for."""
+
+    stack: str = ""
+    """What a Python child is at, in all of its threads, as far as that could be had. Only if a dump was asked for."""

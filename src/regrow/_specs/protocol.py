@@ -16,7 +16,7 @@ A `Launcher` is the one boundary towards the operating system, a test fake, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -43,6 +43,8 @@ from regrow._specs.facts import Sample as Sample
 from regrow._specs.facts import SourceFailed as SourceFailed
 from regrow._specs.facts import Stream as Stream
 from regrow._specs.facts import Stuck as Stuck
+from regrow._specs.facts import ThreadState as ThreadState
+from regrow._specs.facts import Triggered as Triggered
 from regrow._specs.stop import To
 
 if TYPE_CHECKING:
@@ -88,8 +90,19 @@ class RunningProcess(Protocol):
     async def sample(self) -> Sample | None:
         """One reading, or `None` if it is gone. Never scans the machine on the event loop."""
 
-    async def evidence(self) -> Evidence | None:
-        """What it is doing, or `None` if it is gone."""
+    async def evidence(self, dump: bool = False) -> Evidence | None:
+        """What it is doing, or `None` if it is gone. Bounded: two seconds.
+
+        With *dump* also its open files, and the stack of a program that can be asked for it (see `HangPolicy.dump`).
+        What that makes it do, such as to print, is no activity.
+        """
+
+    async def activity(self) -> Activity | None:
+        """The newest sign of life that the sources of its `hang` know of, asked now; `None`: none yet, or it is gone.
+
+        Bounded, by the timeouts of the sources; they report `SourceFailed` when they raise, lie or take longer. It
+        returns without waiting for anything if all of them know at once (`HangPolicy.is_instant`).
+        """
 
     async def write_stdin(self, data: bytes) -> None:
         """Write all of *data*, with `stdin="pipe"`. One call at a time. Cancelling leaves it half written.
@@ -114,6 +127,14 @@ class OpenLauncher(Protocol):
             report: is given every fact, from `Launched` to the terminal one.
 
         Cancelling it leaves nothing behind, once `revoke` has been called for *key*.
+        """
+        ...
+
+    async def sample_all(self, keys: Collection[Key]) -> dict[Key, Sample]:
+        """One reading of each of these, off the event loop. Who is gone, or cannot be read, is left out.
+
+        Bounded. A child is read as far as its `limits` need it: `pss` if it may be above one of memory, `open_files` if
+        there is one of descriptors.
         """
         ...
 

@@ -9,16 +9,37 @@ from typing import TypeAlias
 import attrs
 
 from regrow._specs.exit import Exit
+from regrow._specs.facts import Sample
+
+
+class Health(enum.StrEnum):
+    """How a child is, or the worst below a supervisor. What it is now, not what it was: an exit says that."""
+
+    HEALTHY = "healthy"
+    """Something judges it, and finds nothing wrong."""
+
+    UNKNOWN = "unknown"
+    """Nothing judges it: it has no probe, no hang policy and no limit; or not now: it starts, is paused, or is down
+    because it was asked to be, or because its work is done."""
+
+    DEGRADED = "degraded"
+    """It was warned, by a hang policy or a limit, and that is not over; or it has used 90 % of what a limit allows."""
+
+    UNHEALTHY = "unhealthy"
+    """It is hung, over a limit, stuck, or down although it should be up."""
 
 
 class State(enum.StrEnum):
-    """What an entry is doing. Only `READY` is what the management calls know as *up*."""
+    """What an entry is doing. Only `READY` is what the management calls know as *up*, also while it is `PAUSED`."""
 
     STARTING = "starting"
     """Launched, or about to be, and not ready yet."""
 
     READY = "ready"
     """It can do its work."""
+
+    PAUSED = "paused"
+    """Held still, by a call for it or for a supervisor above it. Behind that it is starting or ready."""
 
     STOPPING = "stopping"
     """On its way down."""
@@ -58,6 +79,9 @@ class ChildStatus:
     waiting_since: float | None = None
     """For how many seconds that has been waited for."""
 
+    says: str = ""
+    """What it has said of itself last, in the words of sd_notify: `STATUS=`."""
+
     restarts: int = 0
     """How often it was restarted while its entry exists."""
 
@@ -75,6 +99,24 @@ class ChildStatus:
 
     why: str = ""
     """What is out of reach and why, if it is stuck and that is known."""
+
+    health: Health = Health.UNKNOWN
+    """How it is."""
+
+    idle: float | None = None
+    """Seconds since its last sign of life that is known; `None`: it is not watched.
+
+    Its sources are asked when a silence would matter, not before: there may have been newer signs.
+    """
+
+    activity: str = ""
+    """The source of that sign; empty: there was none since it began to be watched."""
+
+    paused_for: float | None = None
+    """Seconds since it was paused; `None`: it is not."""
+
+    sample: Sample | None = None
+    """The newest reading of its process tree, at most two seconds old; `None`: it has no limits that need one."""
 
 
 @attrs.frozen(kw_only=True)
@@ -100,6 +142,12 @@ class SupervisorStatus:
     window: float = 0.0
     last_exit: Exit | None = None
     next_retry: float | None = None
+    health: Health = Health.UNKNOWN
+    """The worst of those below: unhealthy, degraded, unknown, healthy. Who is down for good does not count."""
+
+    paused_for: float | None = None
+    """Seconds since it, or a supervisor above it, was paused; `None`: it is not."""
+
     children: tuple[AnyStatus, ...] = ()
     """In start order."""
 

@@ -13,6 +13,7 @@ from regrow._specs import fields
 from regrow._specs.backoff import Backoff
 from regrow._specs.check import Problem, gather, report
 from regrow._specs.child import ChildSpec, Restart, entry_problems, to_restart
+from regrow._specs.hang import HangPolicy
 
 
 class Strategy(enum.StrEnum):
@@ -105,6 +106,13 @@ class _Common:
         factory=Backoff, validator=fields.instance((Backoff, type(None)), "a Backoff or None")
     )
     """The waits before its own restarts; `None`: no wait, as OTP."""
+
+    hang: HangPolicy | None = attrs.field(
+        default=None, validator=fields.instance((HangPolicy, type(None)), "a HangPolicy or None")
+    )
+    """How long each child directly below it may be idle that has no `hang` of its own; `None`: for ever.
+
+    It holds for an incarnation from its start on."""
 
 
 @attrs.frozen(kw_only=True, field_transformer=gather)

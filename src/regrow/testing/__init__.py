@@ -1,17 +1,46 @@
-"""For tests of trees: fakes, conformance suites, misbehaving programs."""
+"""For tests of trees: fakes, an oracle of events, simulation, conformance suites, misbehaving programs, fixtures.
 
-from regrow.testing import children
-from regrow.testing.conformance import LAUNCHER_CHECKS, Conditions, check_launcher, run_check
-from regrow.testing.fake import Descendant, FakeLauncher, FakeProcess, Script
+Every name is imported when it is used for the first time: the plugin for pytest lives here, and costs a run of pytest
+that does not use it next to nothing.
+"""
 
-__all__ = [
-    "LAUNCHER_CHECKS",
-    "Conditions",
-    "Descendant",
-    "FakeLauncher",
-    "FakeProcess",
-    "Script",
-    "check_launcher",
-    "children",
-    "run_check",
-]
+TYPE_CHECKING = False  # `typing` alone would take longer than all the rest
+if TYPE_CHECKING:
+    from regrow.testing import children as children
+    from regrow.testing.conformance import LAUNCHER_CHECKS as LAUNCHER_CHECKS
+    from regrow.testing.conformance import Conditions as Conditions
+    from regrow.testing.conformance import check_launcher as check_launcher
+    from regrow.testing.conformance import run_check as run_check
+    from regrow.testing.fake import Descendant as Descendant
+    from regrow.testing.fake import FakeLauncher as FakeLauncher
+    from regrow.testing.fake import FakeProcess as FakeProcess
+    from regrow.testing.fake import Script as Script
+    from regrow.testing.recorder import Recorder as Recorder
+    from regrow.testing.recorder import match as match
+    from regrow.testing.simulation import Failures as Failures
+    from regrow.testing.simulation import Simulation as Simulation
+    from regrow.testing.simulation import simulate as simulate
+else:
+    _HOMES = {
+        "conformance": "LAUNCHER_CHECKS Conditions check_launcher run_check",
+        "fake": "Descendant FakeLauncher FakeProcess Script",
+        "recorder": "Recorder match",
+        "simulation": "Failures Simulation simulate",
+    }
+    _HOME_OF = {name: f"regrow.testing.{home}" for home, names in _HOMES.items() for name in names.split()}
+
+    __all__ = ["children"]
+    __all__ += list(_HOME_OF)
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module  # noqa: PLC0415  only when needed, and not in `dir`
+
+        if name == "children":
+            return import_module("regrow.testing.children")
+        if name not in _HOME_OF:
+            raise AttributeError(f"module 'regrow.testing' has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

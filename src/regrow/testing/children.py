@@ -8,6 +8,7 @@ understands every command of the gallery, so one test can be run with fakes and 
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from regrow.testing._programs.plain import crash_after, flood
 
 __all__ = [
     "MISSING",
+    "beats",
     "crash_after",
     "crashes_sometimes",
     "describes_itself",
@@ -185,6 +187,17 @@ def crashes_sometimes(chance: float, every: float = 1.0, code: int = 1, seed: in
 def prints_environment(names: Iterable[str]) -> list[str]:
     """Prints a line `NAME=value` for each of the variables that is there, then exits with 0."""
     return _command("prints_environment", *names)
+
+
+def beats(every: float, lasts: float = math.inf, via: str = "notify") -> list[str]:
+    """Beats at once and then *every* so many seconds, as long as it *lasts*; then it sleeps for ever, as if it hung.
+
+    Args:
+        every: the seconds.
+        lasts: for how many seconds from its start on; 0: it beats once.
+        via: `notify` or `pipe`, as its `Heartbeat` says.
+    """
+    return _command("beats", every, lasts, via)
 
 
 def sends(signal: str) -> list[str]:

@@ -4,7 +4,8 @@ Each check is one promise of `regrow._specs.protocol`, named for it, and uses th
 a fake must understand their commands. No check sleeps to wait for something: it waits for facts, and only what must
 *not* happen is given a short time to happen in.
 
-What is not checked, because no program can be made to do it everywhere: `Stuck`, `Lost`, `Activity`.
+What is not checked, because no program can be made to do it everywhere: `Stuck`, `Lost`, and signs of life that nobody
+has asked for.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable
 
 from regrow._specs.protocol import Launcher
 from regrow.testing._checks import (
+    activity,
     descendants,
     leaving,
     readiness,
@@ -32,6 +34,7 @@ LAUNCHER_CHECKS: tuple[Check, ...] = (
     *readiness.CHECKS,
     *revoking.CHECKS,
     *running.CHECKS,
+    *activity.CHECKS,
     *stopping.CHECKS,
     *descendants.CHECKS,
     *settings.CHECKS,

@@ -363,3 +363,31 @@ async def test_a_signal_from_elsewhere_is_a_crash_as_any(lab):
     os.kill(life.pid, signal.SIGKILL)
     exited = await life.wait_exited()
     assert (exited.signal, exited.oom_killed, exited.asked) == ("SIGKILL", False, False)
+
+
+# -- sampled for its limits --------------------------------------------------------------------------------------------
+
+
+async def sampled(lab, life):
+    return (await lab.opened.sample_all([life.key]))[life.key]
+
+
+async def test_a_daemon_that_is_no_descendant_any_more_is_sampled_too(lab):
+    life, _ = await daemon(lab)
+    assert (await sampled(lab, life)).descendants == 1
+
+
+async def test_what_has_ended_has_used_its_time(lab):
+    """A descendant that is gone, and that nobody has waited for, takes nothing along."""
+    burn = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done"
+    life = await lab.launch(sh(f"(setsid sh -c '{burn}; echo done' &) ; exec sleep 1000"))
+    await life.wait_printed(b"done")
+    found = await sampled(lab, life)
+    assert (await life.controls.sample()).cpu < 0.02 < found.cpu
+
+
+async def test_a_paused_one_is_sampled_all_the_same(lab, branch):
+    life = await lab.launch(SLEEPS)
+    life.controls.pause()
+    await until(lambda: is_frozen(leaf_of(branch, life)))
+    assert (await sampled(lab, life)).threads == 1

@@ -16,8 +16,10 @@ from functools import cache
 
 from regrow._edge.guarding.namespaces import why_no_namespace
 from regrow._edge.orders.setup import has_limit, is_plain
+from regrow._specs.activity import IoProgress, leaves
 from regrow._specs.child import ChildSpec
 from regrow._specs.containment import Containment
+from regrow._specs.hang import HangPolicy
 
 _CAP_SETUID = 7
 _NO_GUARDIAN = "there are no guardians here"
@@ -31,6 +33,7 @@ def missing(spec: ChildSpec, *, is_guarded: bool) -> Iterator[str]:
         is_guarded: whether guardians can be had.
     """
     yield from _missing_containment(spec, is_guarded=is_guarded)
+    yield from _missing_sources(spec)
     if is_plain(spec):
         return
     for name in spec.rlimits:
@@ -50,6 +53,15 @@ def _missing_containment(spec: ChildSpec, *, is_guarded: bool) -> Iterator[str]:
         yield f"containment={spec.containment.value!r}: {_NO_GUARDIAN}, only process groups; see `regrow doctor`"
     elif spec.containment is Containment.NAMESPACE and (why := why_no_namespace()):
         yield f"containment='namespace': {why}; see `regrow doctor`"
+
+
+def _missing_sources(spec: ChildSpec) -> list[str]:
+    found: list[str] = []
+    activity = spec.hang.activity if isinstance(spec.hang, HangPolicy) else None
+    sources = () if activity is None else leaves(activity)
+    if sys.platform != "linux" and any(isinstance(leaf, IoProgress) for leaf in sources):
+        found.append(f"hang: {sys.platform} does not say what a process reads and writes, as IoProgress() takes it")
+    return found
 
 
 def _missing_cpus(spec: ChildSpec) -> Iterator[str]:

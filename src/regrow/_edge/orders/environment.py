@@ -37,6 +37,9 @@ class Inherited:
 
 _NOTHING = Inherited({})
 
+_OURS = {b"NOTIFY_SOCKET", b"WATCHDOG_USEC", b"WATCHDOG_PID", b"REGROW_HEARTBEAT_FD"}
+"""What was meant for us: a child that found it would speak in our name to whoever supervises us."""
+
 
 @attrs.frozen
 class Environment:
@@ -68,7 +71,7 @@ class Environments:
     def __init__(self, ours: Mapping[str, str]) -> None:
         """Every child finds *ours*, too, whatever it inherits."""
         self._marks = {os.fsencode(name): os.fsencode(value) for name, value in ours.items()}
-        self._newest = _NOTHING
+        self._newest: tuple[Mapping[bytes, bytes], Inherited] = ({}, _NOTHING)  # what we have, what is passed on
 
     def make(self, own: Mapping[bytes, bytes], *, inherit: bool) -> Environment:
         """One for a child, with these variables of its *own*."""
@@ -76,9 +79,12 @@ class Environments:
 
     def _ours(self) -> Inherited:
         now = _look()
-        if now != self._newest.variables:
-            self._newest = Inherited(dict(now))
-        return self._newest
+        seen, inherited = self._newest
+        if now != seen:
+            seen = dict(now)
+            inherited = Inherited({name: value for name, value in seen.items() if name not in _OURS})
+            self._newest = seen, inherited
+        return inherited
 
 
 def _look() -> Mapping[bytes, bytes]:

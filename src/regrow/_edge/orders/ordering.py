@@ -15,6 +15,7 @@ from regrow._edge.orders.order import Order
 from regrow._edge.orders.setup import PLAIN, Setup, for_errand, is_plain, setup_of
 from regrow._edge.request import Request
 from regrow._specs.child import Stdin
+from regrow._specs.hang import HangPolicy
 
 
 def order(request: Request, environments: Environments) -> Order:
@@ -56,4 +57,8 @@ def _environment(request: Request, environments: Environments) -> Environment:
         names = (socket.name or "unknown" for socket in request.spec.sockets)
         own[b"LISTEN_FDS"] = b"%d" % len(request.spec.sockets)
         own[b"LISTEN_FDNAMES"] = os.fsencode(":".join(names))
+    if request.notify is not None:
+        own[b"NOTIFY_SOCKET"] = os.fsencode(request.notify.heard.address)
+    if isinstance(request.spec.hang, HangPolicy) and (within := request.spec.hang.beat_within):
+        own[b"WATCHDOG_USEC"] = b"%d" % (within * 1e6)
     return environments.make(own, inherit=request.spec.inherit_env)

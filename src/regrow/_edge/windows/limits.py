@@ -6,8 +6,13 @@ from collections.abc import Iterator
 
 from regrow._edge.windows import numbers
 from regrow._edge.windows.api import Limits
+from regrow._specs.activity import Heartbeat, IoProgress
+from regrow._specs.activity import leaves as activity_leaves
 from regrow._specs.child import ChildSpec
+from regrow._specs.combined import leaves
 from regrow._specs.containment import Containment
+from regrow._specs.hang import HangPolicy
+from regrow._specs.readiness import Notified, UnixSocket
 from regrow._specs.rlimits import Pair
 from regrow._specs.stop import Signal, To
 
@@ -34,6 +39,10 @@ def missing(spec: ChildSpec) -> Iterator[str]:
     for name in _NOTHING_OF_THE_KIND:
         if getattr(spec, name) not in {None, False}:
             yield f"{name}: there is nothing of the kind on Windows"
+    for leaf in leaves(spec.ready):
+        if isinstance(leaf, Notified | UnixSocket):
+            yield f"ready: there are no unix sockets on Windows, and {type(leaf).__name__}() takes one"
+    yield from _missing_sources(spec)
     if spec.sockets:
         yield "sockets: a listening socket cannot be passed on by a number on Windows"
     if spec.fds:
@@ -68,6 +77,15 @@ def _missing_limit(name: str, pair: Pair) -> Iterator[str]:
         yield f"rlimits: {name}: a job has one limit, not a soft one and a hard one; write one number"
     elif pair[0] == 0:
         yield f"rlimits: {name}: a job has no limit of 0"
+
+
+def _missing_sources(spec: ChildSpec) -> Iterator[str]:
+    activity = spec.hang.activity if isinstance(spec.hang, HangPolicy) else None
+    for leaf in () if activity is None else activity_leaves(activity):
+        if isinstance(leaf, Heartbeat):
+            yield "hang: heartbeats take a unix socket or a descriptor, and Windows passes on neither"
+        if isinstance(leaf, IoProgress):
+            yield "hang: IoProgress() is not built for Windows"
 
 
 def _missing_steps(spec: ChildSpec) -> Iterator[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 
 import psutil
+import trio
 
 from regrow._specs.facts import Launched
 from regrow._specs.stop import KILL, Signal, Stop, To
+from regrow.exceptions import PlatformNotSupportedError
 from regrow.testing import children
 from regrow.testing._checks.record import Record
 from regrow.testing._checks.trial import Check, Trial
@@ -93,6 +95,25 @@ async def a_signal_reaches_whom_it_is_to_reach(trial: Trial) -> None:
         await record.controls.stop(KILL)
         _end(away)
         _require_heard(trial, record, wanted)
+
+
+async def a_pause_holds_the_whole_tree(trial: Trial) -> None:
+    """As far as signals reach; what it was told meanwhile, all of it hear when they are resumed."""
+    record = await trial.launch(children.tells_signals(["SIGUSR1"]))
+    away = await _last_pid(record)
+    try:
+        record.controls.pause()
+        await trio.sleep(trial.grace)  # the order may have a way to go
+        record.controls.signal("SIGUSR1", To.TREE)
+        await trio.sleep(trial.grace)
+        record.require(b"SIGUSR1" not in record.output(), "none of a paused tree prints")
+        record.controls.resume()
+        for who in _in_reach(trial, REACHED[To.TREE]):
+            await record.wait_printed(f"{who} SIGUSR1\n".encode())
+    except PlatformNotSupportedError:
+        pass
+    await record.controls.stop(KILL)
+    _end(away)
 
 
 # -- when the main process has ended -----------------------------------------------------------------------------------
@@ -197,6 +218,7 @@ CHECKS: tuple[Check, ...] = (
     what_is_born_during_a_stop_is_gone,
     a_stop_asks_whom_it_is_to_ask,
     a_signal_reaches_whom_it_is_to_reach,
+    a_pause_holds_the_whole_tree,
     strays_end_with_the_main_process,
     strays_may_end_by_themselves,
     strays_that_do_not_end_in_time_are_ended,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import trio
 
-from regrow._specs.protocol import Launched, Ready, ReadyFailed
+from regrow._specs.protocol import Awaiting, Launched, Ready, ReadyFailed
 from regrow._specs.readiness import Completes, TcpPort
 from regrow._specs.stop import Stop
+from regrow.exceptions import PlatformNotSupportedError
 from regrow.testing import children
 from regrow.testing._checks.trial import Check, Trial, free_port
 
@@ -49,6 +50,30 @@ async def what_is_not_ready_in_time_runs_on(trial: Trial) -> None:
     record.exited(signal="SIGTERM", asked=True, killed=False)
 
 
+async def what_is_paused_keeps_its_time_to_get_ready(trial: Trial) -> None:
+    """It has as much left when it is resumed as when it was paused."""
+    limit = 4 * trial.grace
+    record = await trial.launch(children.sleeps(), ready=TcpPort(free_port()), start_timeout=limit)
+    try:
+        record.controls.pause()
+    except PlatformNotSupportedError:
+        return
+    await trio.sleep(limit + trial.grace)  # for what should not come
+    record.require(not record.has(ReadyFailed), "its time stands still")
+    record.controls.resume()
+    await record.wait_for(ReadyFailed)
+
+
+async def what_is_awaited_is_told_before_it_is_ready(trial: Trial) -> None:
+    """If it is told at all: after the launch, and no more when it is settled."""
+    port = free_port()
+    record = await trial.launch(children.listens(port, trial.grace), ready=TcpPort(port))
+    await record.wait_for(Ready)
+    kinds = [type(fact) for fact in record.facts]
+    awaited = [index for index, kind in enumerate(kinds) if kind is Awaiting]
+    record.require(all(kinds.index(Launched) < index < kinds.index(Ready) for index in awaited), "it is told in time")
+
+
 async def what_dies_before_it_is_ready_only_exits(trial: Trial) -> None:
     """Neither `Ready` nor `ReadyFailed`, although it has a probe."""
     record = await trial.launch(children.exits(3), ready=TcpPort(free_port()))
@@ -85,6 +110,8 @@ CHECKS: tuple[Check, ...] = (
     a_probe_sees_that_it_is_ready,
     what_is_ready_stays_so,
     what_is_not_ready_in_time_runs_on,
+    what_is_paused_keeps_its_time_to_get_ready,
+    what_is_awaited_is_told_before_it_is_ready,
     what_dies_before_it_is_ready_only_exits,
     what_is_to_complete_only_exits,
     what_does_not_complete_in_time_runs_on,

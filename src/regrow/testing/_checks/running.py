@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 
 from regrow._specs.protocol import Launched, RunningProcess
-from regrow._specs.stop import KILL
+from regrow._specs.stop import KILL, CloseStdin, Run, Signal, Stop
 from regrow.exceptions import PlatformNotSupportedError
 from regrow.testing import children
 from regrow.testing._checks.trial import Check, Trial
@@ -92,6 +92,49 @@ async def what_is_paused_does_nothing(trial: Trial) -> None:
     await record.wait_printed(b"hello")
 
 
+async def what_is_paused_hears_the_first_step_of_its_stop(trial: Trial) -> None:
+    """Whatever that is, and at once."""
+    for step in (Signal("SIGTERM"), CloseStdin(), Run(children.sends("SIGTERM"))):
+        record = await trial.launch(children.reads_stdin(), stdin="pipe")
+        await record.controls.write_stdin(b"hello")
+        await record.wait_printed(b"hello")  # it would die of a signal at any time, but see its input only now
+        try:
+            record.controls.pause()
+        except PlatformNotSupportedError:
+            return
+        await record.controls.stop(Stop(steps=[step], grace=trial.long))
+        record.exited(asked=True, killed=False)
+
+
+async def what_is_killed_while_it_is_paused_is_gone(trial: Trial) -> None:
+    """Also by a signal from elsewhere."""
+    for is_asked in (True, False):
+        record = await trial.launch(children.sleeps())
+        try:
+            record.controls.pause()
+        except PlatformNotSupportedError:
+            return
+        if is_asked:
+            await record.controls.stop(KILL)
+        else:
+            record.controls.signal("SIGKILL")
+        await record.wait_exited(signal="SIGKILL", asked=is_asked)
+
+
+async def many_are_looked_at_at_once(trial: Trial) -> None:
+    """Who is gone, or was never there, is left out."""
+    records = [await trial.launch(children.ignores_sigterm()) for _ in range(3)]
+    for record in records:
+        await record.wait_printed(b"armed")
+    keys = [record.key for record in records]
+    found = await trial.opened.sample_all([*keys, trial.record().key])
+    records[0].require(set(found) == set(keys), "there is a sample of each")
+    records[0].require(all(sample.rss > 0 for sample in found.values()), "they use memory")
+    await records[0].controls.stop(KILL)
+    found = await trial.opened.sample_all(keys)
+    records[0].require(set(found) == set(keys[1:]), "who is gone has no sample")
+
+
 async def it_reads_what_is_written(trial: Trial) -> None:
     """More than a pipe holds, too; and the end, when it is closed."""
     record = await trial.launch(children.reads_stdin(), stdin="pipe")
@@ -155,6 +198,9 @@ CHECKS: tuple[Check, ...] = (
     what_is_left_of_its_group_ends_with_it,
     a_signal_reaches_it,
     what_is_paused_does_nothing,
+    what_is_paused_hears_the_first_step_of_its_stop,
+    what_is_killed_while_it_is_paused_is_gone,
+    many_are_looked_at_at_once,
     it_reads_what_is_written,
     what_has_no_input_reads_its_end,
     it_can_be_looked_at,

@@ -20,6 +20,18 @@ async def what_obeys_is_not_killed(trial: Trial) -> None:
     record.exited(signal="SIGTERM", asked=True, killed=False)
 
 
+async def a_stop_begins_without_waiting(trial: Trial) -> None:
+    """`begin_stop` is a plain call; a second one whose kill comes sooner takes over."""
+    record = await trial.launch(children.sleeps())
+    record.controls.begin_stop(Stop(grace=trial.long))
+    await record.wait_exited(signal="SIGTERM", asked=True, killed=False)
+    record.controls.begin_stop(KILL)  # it is gone, and takes every call
+    other = await _armed(trial, children.ignores_sigterm())
+    other.controls.begin_stop(Stop(grace=float("inf")))
+    other.controls.begin_stop(KILL)
+    await other.wait_exited(signal="SIGKILL", asked=True, killed=True)
+
+
 async def what_takes_its_time_within_the_grace_is_not_killed(trial: Trial) -> None:
     """It ends as it likes."""
     record = await _armed(trial, children.stops_slowly(trial.grace))
@@ -176,6 +188,7 @@ async def _armed(trial: Trial, command: list[str]) -> Record:
 
 CHECKS: tuple[Check, ...] = (
     what_obeys_is_not_killed,
+    a_stop_begins_without_waiting,
     what_takes_its_time_within_the_grace_is_not_killed,
     what_ignores_it_is_killed_after_the_grace,
     without_grace_the_kill_follows_at_once,

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from functools import partial
 
 import attrs
+import trio
 
 from regrow._specs.child import Stdin
 from regrow._specs.facts import Output, Stream
 from regrow._specs.stop import To
+from regrow.exceptions import PlatformNotSupportedError
 from regrow.testing import children
 from regrow.testing._fake.course import Course
 from regrow.testing._fake.family import HARMLESS, STOPPING
@@ -36,6 +38,7 @@ class Body(Course):
 
     stdin_is_closed: bool = attrs.field(init=False)
 
+    _held_at: float | None = attrs.field(default=None, init=False)  # since when its launcher has held it still
     _input: bytearray = attrs.field(factory=bytearray, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -63,7 +66,10 @@ class Body(Course):
         """Take a signal, with all who are in *to*."""
         if self.is_running:
             self.receive(signal)
-            self.family.hear(signal, to)
+            if self._held_at is None:
+                self.family.hear(signal, to)
+            else:
+                self._held.append(partial(self.family.hear, signal, to))
 
     def _obey(self, signal: str) -> None:
         self.family.come(signal)
@@ -109,6 +115,23 @@ class Body(Course):
             self.stdin_is_closed = True
             if self._script.echoes:
                 self._itself(self._end_by_itself)
+
+    def hold(self) -> None:
+        """Be held still by the launcher, descendants and all; the time that it has to become ready stands still too."""
+        if not self._script.can_pause:
+            raise PlatformNotSupportedError("pause", "the system that this fake stands for")
+        if self._held_at is None and not self.has_died:
+            self._held_at = trio.current_time()
+            if self._late is not None:
+                self._late.cancel()
+            self.pause()
+
+    def release(self) -> None:
+        """Go on, also if it was stopped by a signal."""
+        held_at, self._held_at = self._held_at, None
+        if held_at is not None:
+            self.fail_ready_at(self._late_at + trio.current_time() - held_at)
+        self.resume()
 
     def pause(self) -> None:
         """Do nothing by itself from now on."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
+import attrs
 import trio
 
 from regrow._specs.child import Stdin
-from regrow._specs.protocol import Evidence, Sample
+from regrow._specs.protocol import Activity, Evidence, Sample
 from regrow._specs.signals import signal_number
 from regrow._specs.stop import KILL, CloseStdin, Run, Signal, Step, Stop, To
 from regrow.testing._fake.process import FakeProcess
@@ -45,7 +46,7 @@ class FakeControls:
             self._timer.cancel()
         self._stop, self._steps, self._kills_at = ladder, iter(ladder.steps), kills_at
         self._process.is_asked = not self._process.has_died
-        self._process.resume()  # what is held still hears nothing
+        self._process.release()  # what is held still hears nothing
         self._go_down()
 
     def signal(self, name: str, to: To = To.MAIN) -> None:
@@ -56,21 +57,30 @@ class FakeControls:
 
     def pause(self) -> None:
         """See `RunningProcess.pause`."""
-        self._process.pause()
+        self._process.hold()
 
     def resume(self) -> None:
         """See `RunningProcess.resume`."""
-        self._process.resume()
+        self._process.release()
 
     async def sample(self) -> Sample | None:
         """See `RunningProcess.sample`."""
         await trio.lowlevel.checkpoint()
         return self._process.sample if self._process.is_running else None
 
-    async def evidence(self) -> Evidence | None:
+    async def evidence(self, dump: bool = False) -> Evidence | None:
         """See `RunningProcess.evidence`."""
         await trio.lowlevel.checkpoint()
-        return self._process.evidence if self._process.is_running else None
+        if not self._process.is_running:
+            return None
+        evidence = self._process.evidence
+        return evidence if dump else attrs.evolve(evidence, open_files=(), stack="")
+
+    async def activity(self) -> Activity | None:
+        """See `RunningProcess.activity`. No source is asked: it is up to the script and the test."""
+        if self._process.answers_after:
+            await trio.sleep(self._process.answers_after)
+        return self._process.activity
 
     async def write_stdin(self, data: bytes) -> None:
         """See `RunningProcess.write_stdin`."""

@@ -8,8 +8,11 @@ from functools import partial
 import attrs
 import trio
 
+from regrow._specs.activity import Output as PrintedOutput
+from regrow._specs.activity import leaves
 from regrow._specs.child import ChildSpec
 from regrow._specs.facts import (
+    Activity,
     Exited,
     Fact,
     Key,
@@ -22,6 +25,7 @@ from regrow._specs.facts import (
     Stream,
     Stuck,
 )
+from regrow._specs.hang import HangPolicy
 from regrow.testing._fake.family import Descendant, Family
 from regrow.testing._fake.life import Life
 from regrow.testing._fake.script import Script
@@ -55,6 +59,11 @@ class Course:
     family: Family = attrs.field(init=False)
     """Its descendants."""
 
+    _late: Timer | None = attrs.field(default=None, init=False)  # the end of its `start_timeout`
+    _late_at: float = attrs.field(default=0.0, init=False)
+    _began_at: float = attrs.field(default=0.0, init=False)
+    _beat: tuple[float, str] | None = attrs.field(default=None, init=False)  # when it beat last, and how
+    _printed_at: float | None = attrs.field(default=None, init=False)  # when it printed last
     _died_at: float | None = attrs.field(default=None, init=False)  # when its main process did
     _last: Exited | None = attrs.field(default=None, init=False)  # its terminal fact, which its strays hold up
     _strays: int = attrs.field(default=0, init=False)
@@ -101,19 +110,40 @@ class Course:
 
     def begin(self) -> None:
         """Run, and do what the script says."""
+        self._began_at = trio.current_time()
         self.tell(Launched(self.pid, self.life.containment))
         self.family.come()
         self._later_itself(self._script.prints_after, self._print_by_itself)
         self._begin_readiness()
         if self._script.exit_after is not None:
             self._later_itself(self._script.exit_after, self._end_by_itself)
+        self._beat_on()
 
     def tell(self, fact: Fact) -> None:
         """Report *fact*; a terminal makes one stream of two."""
         if self.spec.terminal and isinstance(fact, Output):
             fact = Output(Stream.STDOUT, fact.data)
+        if isinstance(fact, Output):
+            self._printed_at = trio.current_time()
         if self.is_running:
             self._report(fact)
+
+    def note_beat(self, source: str) -> None:
+        """Show a sign of life, which is there to be asked for."""
+        self._beat = trio.current_time(), source
+
+    @property
+    def activity(self) -> Activity | None:
+        """Its newest sign of life: a beat, or what it printed if its `hang` counts that."""
+        policy = self.spec.hang
+        source = policy.activity if isinstance(policy, HangPolicy) else None
+        signs = [] if self._beat is None else [self._beat]
+        if self._printed_at is not None and source and any(isinstance(leaf, PrintedOutput) for leaf in leaves(source)):
+            signs.append((self._printed_at, "output"))
+        if not signs or not self.is_running:
+            return None
+        at, what = max(signs)
+        return Activity(what, trio.current_time() - at)
 
     def settle_readiness(self, fact: Ready | ReadyFailed) -> None:
         """Be ready, or never; whichever comes first holds."""
@@ -211,9 +241,20 @@ class Course:
         if after is not None:
             self._later_itself(after, partial(self.settle_readiness, Ready()))
         if self.readiness is None:
+            self.fail_ready_at(self.life.asked_at + self.spec.start_timeout)
+
+    def fail_ready_at(self, at: float) -> None:
+        """Be ready by then, or never."""
+        if self.readiness is None:
             late = ReadyFailed(f"not ready within {self.spec.start_timeout:g} s")
-            left = self.life.asked_at + self.spec.start_timeout - trio.current_time()
-            self.later(left, partial(self.settle_readiness, late))
+            self._late_at = at
+            self._late = self.later(at - trio.current_time(), partial(self.settle_readiness, late))
+
+    def _beat_on(self) -> None:
+        every = self._script.beats_every
+        if every is not None and trio.current_time() <= self._began_at + self._script.beats_for:
+            self.note_beat("heartbeat")
+            self._later_itself(every, self._beat_on)
 
     def _print_by_itself(self) -> None:
         for stream in Stream:

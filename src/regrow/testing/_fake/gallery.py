@@ -150,5 +150,6 @@ _PROGRAMS: dict[str, Callable[..., Script]] = {
     "sh": _shows_user,
     "crashes_sometimes": _crashes_sometimes,
     "prints_environment": _prints_environment,
+    "beats": lambda _, every, lasts, via: Script(beats_every=float(every), beats_for=float(lasts)),
     "sends": lambda _, signal: Script(exit_after=0.0),
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 
 import trio
 
 from regrow._specs.child import ChildSpec
-from regrow._specs.protocol import Key, Lost, NotLaunched, Refusal, Report, RunningProcess
+from regrow._specs.protocol import Key, Lost, NotLaunched, Refusal, Report, RunningProcess, Sample
 from regrow._specs.stop import Stop
 from regrow.testing._fake.book import Book
 from regrow.testing._fake.controls import FakeControls
@@ -53,6 +54,12 @@ class OpenFake:
         await start.is_answered.wait()
         assert start.answer is not None
         return start.answer
+
+    async def sample_all(self, keys: Collection[Key]) -> dict[Key, Sample]:
+        """See `OpenLauncher.sample_all`."""
+        await trio.lowlevel.checkpoint()
+        running = self._book.running
+        return {key: running[key].sample for key in keys if key in running}
 
     async def revoke(self, key: Key) -> None:
         """See `OpenLauncher.revoke`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from regrow._specs.protocol import Evidence, Lost, Output, Ready, ReadyFailed, Sample, Stream
+from regrow._specs.protocol import Awaiting, Evidence, Leaving, Lost, Output, Ready, ReadyFailed, Remark, Sample, Stream
 from regrow._specs.signals import to_signal
 from regrow.exceptions import InvalidStateError
 from regrow.testing._fake.body import Body
@@ -23,6 +23,9 @@ class FakeProcess(Body):
 
     evidence: Evidence = attrs.field(default=Evidence(state="sleeping"), init=False)
     """What is said about it when somebody asks for evidence."""
+
+    answers_after: float = attrs.field(default=0.0, init=False)
+    """Seconds that its sources of activity take to answer; `inf`: they never do."""
 
     def __repr__(self) -> str:
         return f"<FakeProcess {self.key}: {self.end or 'running'}>"
@@ -81,6 +84,11 @@ class FakeProcess(Body):
         self._must_run("print")
         self.tell(Output(Stream(stream), text.encode() if isinstance(text, str) else text))
 
+    def beat(self, source: str = "heartbeat") -> None:
+        """Show a sign of life, as a source of its `hang` would see it when it is asked."""
+        self._must_run("beat")
+        self.note_beat(source)
+
     def become_ready(self) -> None:
         """Be ready, as its probe would see it."""
         self._must_be_unsettled("become ready")
@@ -90,6 +98,21 @@ class FakeProcess(Body):
         """Never be ready: have a probe that says so."""
         self._must_be_unsettled("fail to become ready")
         self.settle_readiness(ReadyFailed(why))
+
+    def awaiting(self, what: str) -> None:
+        """Have *what* still missing until it is ready, as its probe would say."""
+        self._must_be_unsettled("await something")
+        self.tell(Awaiting(what))
+
+    def remark(self, text: str) -> None:
+        """Say something of itself, as with `STATUS=`."""
+        self._must_run("say something")
+        self.tell(Remark(text))
+
+    def leaving(self) -> None:
+        """Say that it is about to end by itself, as with `STOPPING=1`; it goes on until it is told to end."""
+        self._must_run("say that it leaves")
+        self.tell(Leaving())
 
     def _must_be_unsettled(self, operation: str) -> None:
         self._must_run(operation)

@@ -64,6 +64,9 @@ class Script:
     unkillable: bool = False
     """Whether even SIGKILL does nothing: it becomes stuck."""
 
+    can_pause: bool = True
+    """Whether it can be held still; false: as on a system that has no way to do that."""
+
     stdout: bytes = attrs.field(default=b"", converter=_to_bytes)
     """What it prints."""
 
@@ -72,6 +75,12 @@ class Script:
 
     prints_after: float = 0.0
     """From its launch until it prints."""
+
+    beats_every: float | None = None
+    """Seconds between two beats, from its launch on; `None`: it beats when it is told, by `beat()`."""
+
+    beats_for: float = float("inf")
+    """From its launch until it beats no more, though it runs: so it hangs."""
 
     serves: bytes | None = None
     """What it answers to who connects to one of the sockets of its spec; `None`: it accepts nobody."""

@@ -119,6 +119,28 @@ def _prints_environment(*names: str) -> None:
     _say("".join(f"{name}={os.environ[name]}\n" for name in names if name in os.environ))
 
 
+def _beats(every: str, lasts: str, via: str) -> NoReturn:
+    end = time.monotonic() + float(lasts)
+    beat = _beat_by_pipe if via == "pipe" else _beat_by_notify
+    beat()
+    while time.monotonic() + float(every) < end:
+        time.sleep(float(every))
+        beat()
+    _sleeps()
+
+
+def _beat_by_pipe() -> None:
+    os.write(int(os.environ["REGROW_HEARTBEAT_FD"]), b".")
+
+
+def _beat_by_notify() -> None:
+    import socket  # noqa: PLC0415  to start fast
+
+    if sys.platform != "win32":
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as teller:
+            teller.sendto(b"WATCHDOG=1", os.environ["NOTIFY_SOCKET"].replace("@", "\0", 1))
+
+
 def _sends(name: str) -> None:
     os.kill(int(os.environ["REGROW_PID"]), getattr(signal, name))
 
@@ -145,6 +167,7 @@ _PROGRAMS: dict[str, Callable[..., object]] = {
     "crashes_sometimes": _crashes_sometimes,
     "works": _works,
     "prints_environment": _prints_environment,
+    "beats": _beats,
     "sends": _sends,
 }
 

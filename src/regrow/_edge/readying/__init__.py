@@ -1,0 +1,1 @@
+"""Whether a child is ready: probes carried out."""

@@ -1,0 +1,41 @@
+"""A sink that adds up one run."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from regrow._specs.event import ChildExited, ChildReady, ChildStarted, ChildStopping, Event, SupervisorGaveUp
+
+
+class Count:
+    """How often each child was started again, and for how long it was ready; who gave up."""
+
+    def __init__(self) -> None:
+        self.restarts: Counter[str] = Counter()
+        self.ready_for: defaultdict[str, float] = defaultdict(float)
+        self.gave_up: set[str] = set()
+        self._ready_since: dict[str, float] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Add an event."""
+        match event:
+            case ChildStarted():
+                self.restarts[event.path] += event.incarnation > 1
+            case ChildReady():
+                self._ready_since[event.path] = event.at
+            case ChildExited() | ChildStopping():
+                self._end(event.path, event.at)
+            case SupervisorGaveUp():
+                self.gave_up.add(event.path)
+            case _:
+                pass
+
+    def finish(self, now: float) -> None:
+        """The run is over: what is ready now was so until now."""
+        for path in list(self._ready_since):
+            self._end(path, now)
+
+    def _end(self, path: str, now: float) -> None:
+        since = self._ready_since.pop(path, None)
+        if since is not None:
+            self.ready_for[path] += now - since
