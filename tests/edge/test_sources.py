@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 import trio
-from tests.edge.forms import only_group, only_guarded
+from tests.edge.forms import only_guarded
 from tests.edge.recorder import PATIENCE, SLEEPS, Life, python, sh, until
 
 from regrow import HangPolicy
@@ -85,7 +85,6 @@ async def test_a_pipe_goes_beside_other_descriptors(theirs, beats, lab, tmp_path
     assert await newest(life) is not None
 
 
-@only_group
 async def test_one_that_closes_the_pipe_has_just_stopped_beating(lab):
     life = await lab.launch(sh("echo >&3; exec 3>&-; echo done; exec sleep 1000"), hang=hang(Heartbeat("pipe")))
     await life.wait_printed(b"done")

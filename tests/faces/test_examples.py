@@ -76,6 +76,13 @@ the second is refused: the first is process \d+
 ended before the start: \d
 the worker runs: ready
 """,
+    "11_simulate.py": r"""
+restarts in window   gives up within a month
+ +1 in 3600 +100% \+- \d+%
+ +3 in 3600 +\d\d% \+- \d+%
+ +3 in 600 +\d+% \+- \d+%
+ +6 in 3600 +\d% \+- \d+%
+""",
     "08_watchdog.py": r"""
 ill seems to hang; the last sign of life was its heartbeat
 ill hangs: sleeping, at File ".*beat\.py", line \d+ in wait_for_ever

@@ -200,8 +200,9 @@ def test_it_has_a_session_of_its_own_and_may_be_denied_privileges(client):
     client.kill(launched.id)
 
 
-def test_guardians_keep_nothing_of_a_child_open(client):
-    launched = client.launch("/bin/sleep", "100", fds=[0, 1, 2])
+@pytest.mark.parametrize("fds", [[0, 1, 2], [0, 1, 2, 1, 2, 0, 1]], ids=len)
+def test_guardians_keep_nothing_of_a_child_open(client, fds):
+    launched = client.launch("/bin/sleep", "100", fds=fds)
     for pid in (launched.shim, client.nest.pid):
         names = {os.readlink(f"/proc/{pid}/fd/{number}") for number in range(3)}
         assert names == {"/dev/null"}

@@ -1,8 +1,11 @@
 """The fixtures: what they start is ready, has places of its own, and is gone after the test."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "pytest.md"
 SERVER = '[PYTHON, "-m", "http.server", "--bind", "127.0.0.1", "--directory", "{dir}", "{port}"]'
 
 
@@ -229,3 +232,11 @@ def test_the_plugin_alone_imports_nothing_heavy():
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert told.stdout == "set()\n"
+
+
+def test_the_tests_of_the_docs_pass(run):
+    flags = re.MULTILINE | re.DOTALL
+    blocks = re.findall(r"^```(?:python|{code-block} python\n:caption: \S+\n)\n(.*?)^```", PAGE.read_text(), flags)
+    assert len(blocks) == 3
+    result = run("\n".join(blocks).replace('"python"', "PYTHON"))
+    result.assert_outcomes(passed=3)

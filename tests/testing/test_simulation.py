@@ -19,10 +19,10 @@ def tree(*children, **fields):
 
 
 def test_restarts_and_availability_are_those_of_the_rates():
-    figures = simulate(tree("a", "b"), {"a": Failures(every=100.0, start_takes=10.0)}, duration=40 * DAY)
+    figures = simulate(tree("a", "b"), {"a": Failures(every=100.0, start_takes=10.0)}, duration=10 * DAY)
     a, b = figures.children["a"], figures.children["b"]
-    assert a.restarts_per_hour == pytest.approx(HOUR / 110, rel=0.03)  # 31,000 of them: four deviations are 2 %
-    assert a.availability == pytest.approx(100 / 110, rel=0.01)
+    assert a.restarts_per_hour == pytest.approx(HOUR / 110, rel=0.05)  # 7,900 of them: four deviations are 4.5 %
+    assert a.availability == pytest.approx(100 / 110, rel=0.02)
     assert b.restarts_per_hour == 0
     assert b.availability == pytest.approx(1, abs=1e-5)
     assert figures.chance_of_giving_up == 0

@@ -712,15 +712,16 @@ static int prepare(void) {
 
 /* Descriptor i of the request becomes the number i, and nothing else stays open; 0 to 2 are /dev/null until then. One
  * that is no more than a place (O_PATH) leaves its number free. */
+/* The numbers in `task` stay as they are: they are the shim's, whose memory this is, and which closes them. */
 static void arrange_descriptors(void) {
-    for (int i = 0; task.n_fds > STANDARD && i < task.n_fds; i++) { /* first out of each other's way */
-        long moved = CALL3(fcntl, task.fds[i], F_DUPFD_CLOEXEC, task.n_fds);
-        must(AT_DESCRIPTORS, moved);
-        task.fds[i] = (int)moved;
+    long fds[MOST_FDS];
+    for (int i = 0; i < task.n_fds; i++) { /* first out of each other's way */
+        fds[i] = task.n_fds > STANDARD ? CALL3(fcntl, task.fds[i], F_DUPFD_CLOEXEC, task.n_fds) : task.fds[i];
+        must(AT_DESCRIPTORS, fds[i]);
     }
     for (int i = 0; i < task.n_fds; i++) {
-        long is_place = CALL2(fcntl, task.fds[i], F_GETFL) & O_PATH;
-        must(AT_DESCRIPTORS, CALL3(dup3, task.fds[i], i, is_place ? O_CLOEXEC : 0));
+        long is_place = CALL2(fcntl, fds[i], F_GETFL) & O_PATH;
+        must(AT_DESCRIPTORS, CALL3(dup3, fds[i], i, is_place ? O_CLOEXEC : 0));
     }
     /* An old kernel has no such call: then they are closed by the exec, as all that we open are. */
     CALL3(close_range, task.n_fds < STANDARD ? STANDARD : task.n_fds, ~0U, 0);
