@@ -21,7 +21,7 @@ class Health(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(words)
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *_: object) -> None:  # noqa: A002  so it is called there
         """Nobody reads that."""
 
 

@@ -154,8 +154,8 @@ CONDITIONS = {
     "no pidfd": Condition(forget_pidfds),
     "no control group": Condition(have_no_cgroup, can_be=has_cgroup),
     "ordinary user with a control group": Condition(be_delegated, can_be=has_cgroup),
-    # Then the kernel takes the exit status of every child of ours: only guardians, who have a SIGCHLD of their own, know
-    # how one has ended. Left out is also who looks at the exit codes of children of the test itself.
+    # Then the kernel takes the exit status of every child of ours: only guardians, whose SIGCHLD is their own, know how
+    # one has ended. Left out is also who looks at the exit codes of children of the test itself.
     "SIGCHLD ignored": Condition(ignore_sigchld, parts=IN_PROCESS),
 }
 

@@ -56,7 +56,7 @@ class Lane:
         await supervisor[self.name].start()
         with trio.fail_after(30):
             await self.is_complete.wait()
-            while len(everybody := alive(self.marker)) < len(MEMBERS):  # nobody has a name in his exec
+            while len(everybody := alive(self.marker)) < len(MEMBERS):  # noqa: ASYNC110  nobody has a name in his exec
                 await trio.lowlevel.checkpoint()
         return everybody
 

@@ -288,7 +288,7 @@ async def test_a_tracker_is_a_callback(lab):
         (float("nan"), "returned nan, which is no moment"),
         (lambda: time.time() + 3600, "returned a moment in 3.6e+03 s"),
     ],
-    ids=str,
+    ids=["error", "word", "nothing", "before 1970", "nan", "to come"],
 )
 async def test_one_that_raises_or_lies_is_reported_and_says_nothing(lie, why, lab):
     (first, second), life = await asked(lab, values(lie))

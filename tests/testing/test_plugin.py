@@ -1,9 +1,15 @@
 """The fixtures: what they start is ready, has places of its own, and is gone after the test."""
 
+import importlib
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from regrow.testing._fixtures import ports
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "pytest.md"
 SERVER = '[PYTHON, "-m", "http.server", "--bind", "127.0.0.1", "--directory", "{dir}", "{port}"]'
@@ -224,6 +230,33 @@ def test_bad_start(start_supervised_blocking):
         start_supervised_blocking(["nothing-of-the-kind"])
 """)
     result.assert_outcomes(passed=3)
+
+
+def test_a_port_is_one_child_s_until_it_is_given_back(monkeypatch):
+    assert sys.platform == "linux"
+    number = ports.reserve()
+    number.release()
+    monkeypatch.setattr(ports, "LOWEST", number.number)
+    monkeypatch.setattr(ports, "_highest", lambda: number.number)
+    first = ports.reserve()
+    with pytest.raises(OSError, match="no free port"):
+        ports.reserve()
+    first.release()
+    with socket.create_server(("127.0.0.1", number.number)), pytest.raises(OSError, match="no free port"):
+        ports.reserve()
+    ports.reserve().release()
+
+
+def test_the_two_lists_of_names_are_the_same():
+    testing = importlib.import_module("regrow.testing")
+    source = Path(str(testing.__file__)).read_text(encoding="utf-8")
+    for_checkers = re.findall(r"^    from (\S+) import (\w+) as \w+$", source, re.MULTILINE)
+    assert sorted(name for _, name in for_checkers) == sorted(testing.__all__)
+    for home, name in for_checkers:
+        assert getattr(testing, name) is getattr(importlib.import_module(home), name)
+    assert set(testing.__all__) <= set(dir(testing))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = testing.nothing
 
 
 def test_the_plugin_alone_imports_nothing_heavy():

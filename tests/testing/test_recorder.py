@@ -44,6 +44,13 @@ async def test_a_run_without_gaps_is_found_behind_its_own_beginning(recorder, au
     assert len(await recorder.expect(ChildStarted, ChildReady, gaps=False)) == 2
 
 
+@pytest.mark.parametrize("gaps", [True, False])
+async def test_a_run_has_an_order(recorder, autojump_clock, gaps):
+    feed(recorder, ChildStarted("a", 1), ChildReady("a", 1))
+    with pytest.raises(AssertionError, match="MISSING ChildStarted"):
+        await recorder.expect(ChildReady, ChildStarted, gaps=gaps)
+
+
 async def test_one_expectation_after_the_other_tells_a_story(recorder, autojump_clock):
     feed(recorder, ChildStarted("a", 1), ChildStarted("a", 2))
     await recorder.expect(ChildStarted)

@@ -24,7 +24,7 @@ def test_restarts_and_availability_are_those_of_the_rates():
     assert a.restarts_per_hour == pytest.approx(HOUR / 110, rel=0.05)  # 7,900 of them: four deviations are 4.5 %
     assert a.availability == pytest.approx(100 / 110, rel=0.02)
     assert b.restarts_per_hour == 0
-    assert b.availability == pytest.approx(1, abs=1e-5)
+    assert b.availability == pytest.approx(1 - 10 / (10 * DAY))
     assert figures.chance_of_giving_up == 0
     assert figures.restarts_per_hour == a.restarts_per_hour
 

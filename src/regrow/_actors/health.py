@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class Vitals:
     """What is known of one incarnation."""
 
+    __slots__ = ("_concerns", "_process", "_told", "_trouble")
+
     def __init__(self, process: Process) -> None:
         self._process = process
         self._concerns: dict[str, tuple[str, ...]] = {}

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class Hold:
     """Whether one process is held still."""
 
+    __slots__ = ("_process", "_since", "_total", "is_own")
+
     def __init__(self, process: Process) -> None:
         self.is_own = False
         """Whether it was paused by itself, whatever is above it."""

@@ -14,6 +14,8 @@ _SAME = 0.001
 class Signs:
     """The newest sign of life of one incarnation."""
 
+    __slots__ = ("_heard_at", "_held_at", "last_at", "source", "when_heard", "when_resumed")
+
     def __init__(self) -> None:
         self.last_at = trio.current_time()
         """When its silence began: when it was last heard of, or began to be watched, or had its time again."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 class Word:
     """Kept for the status, and announced, of one incarnation."""
 
+    __slots__ = ("_process", "awaits", "says")
+
     def __init__(self, process: Process) -> None:
         self._process = process
         self.awaits = ""

@@ -50,6 +50,22 @@ exit codes:
 """
 
 
+_SIMULATE = f"""{_TARGET}
+Runs the real supervisors on a clock that jumps, with processes that fail by chance, and prints restarts per hour and
+availability of each child, and how often each supervisor gives up. It starts no process. Say who fails, and how:
+
+  --fail 'web/*=3600'           on average once an hour, from ready to the crash
+  --fail 'web/*=3600,2'         it takes two seconds to become ready
+  --fail 'web/*=3600,2,0.01'    one start in a hundred fails
+
+The first pattern that fits a path counts; whom none fits never fails.
+
+exit codes:
+  0      it was simulated
+  1      something is wrong with the tree or the numbers
+  2      there is no such file, module or attribute
+"""
+
 _DOCTOR = """\
 Nothing is believed that can be tried: guardians are executed, a control group is made and removed, and a process is
 given a pid namespace and given up. Nothing is left behind.
@@ -83,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_run(_command(commands, "run", "run a tree until it ends, or until Ctrl-C", _RUN))
     _add_check(_command(commands, "check", "say what is wrong with a tree, and start nothing", _CHECK))
+    _add_simulate(_command(commands, "simulate", "say what a tree does under given failure rates", _SIMULATE))
     _add_doctor(_command(commands, "doctor", "say what this machine gives, and what is missing", _DOCTOR))
     version = commands.add_parser("version", help="show the version")
     version.set_defaults(work=_version)
@@ -122,6 +139,23 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 def _add_check(parser: argparse.ArgumentParser) -> None:
     _add_target(parser)
     parser.set_defaults(work=_check)
+
+
+def _add_simulate(parser: argparse.ArgumentParser) -> None:
+    _add_target(parser)
+    parser.add_argument(
+        "--fail",
+        metavar="PATTERN=EVERY",
+        action="append",
+        required=True,
+        help="who fails, and how often; again and again",
+    )
+    parser.add_argument(
+        "--duration", metavar="SECONDS", type=float, default=86_400.0, help="of each run (default: a day)"
+    )
+    parser.add_argument("--runs", metavar="N", type=int, default=20, help="how many (default: 20)")
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="another one is another course of events")
+    parser.set_defaults(work=_simulate)
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
@@ -166,6 +200,14 @@ def _check(arguments: argparse.Namespace) -> int:
     from regrow._cli.check import check
 
     return check(arguments.target)
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    from regrow._cli.simulate import simulate
+
+    return simulate(
+        arguments.target, arguments.fail, duration=arguments.duration, runs=arguments.runs, seed=arguments.seed
+    )
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

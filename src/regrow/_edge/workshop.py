@@ -156,5 +156,5 @@ class Workshop(ABC):
         return None
 
 
-async def _raise(error: Exception) -> None:
+async def _raise(error: Exception) -> None:  # noqa: ASYNC124  a task has to be
     raise error

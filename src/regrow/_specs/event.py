@@ -5,39 +5,24 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import attrs
 
+from regrow._specs.announced import Event as Event
 from regrow._specs.exit import Exit
-from regrow._specs.facts import Evidence, Stream
-from regrow._specs.limit import RestartAbove, WarnAbove
-from regrow._specs.status import Health
+from regrow._specs.facts import Stream
+from regrow._specs.incident import ActivityFailed as ActivityFailed
+from regrow._specs.incident import ChildActive as ChildActive
+from regrow._specs.incident import ChildHung as ChildHung
+from regrow._specs.incident import ChildPaused as ChildPaused
+from regrow._specs.incident import ChildResumed as ChildResumed
+from regrow._specs.incident import HangSuspected as HangSuspected
+from regrow._specs.incident import HealthChanged as HealthChanged
+from regrow._specs.incident import LimitExceeded as LimitExceeded
+from regrow._specs.incident import LimitWarned as LimitWarned
+from regrow._specs.incident import SupervisorPaused as SupervisorPaused
+from regrow._specs.incident import SupervisorResumed as SupervisorResumed
+from regrow._specs.incident import WatchdogLate as WatchdogLate
 from regrow._specs.stop import To
-
-
-@attrs.frozen
-class Event:
-    """Something that happened to the child or supervisor at `path`."""
-
-    path: str
-    """Where in the tree; `.` is the root."""
-
-    seq: int = attrs.field(default=0, eq=False, kw_only=True)
-    """Its number: 1 for the first event of the tree, without gaps."""
-
-    at: float = attrs.field(default=0.0, eq=False, kw_only=True, repr=False)
-    """When, on the run's own clock, in seconds."""
-
-    time: float = attrs.field(default=0.0, eq=False, kw_only=True, repr=False)
-    """When, in seconds since 1970, for people to read; clocks step, so never compare two of them."""
-
-    def stamped(self, seq: int, at: float, time: float) -> Self:
-        """It with its number and its moments: itself, if it has none, because nobody has seen it before."""
-        stamped = attrs.evolve(self) if self.seq else self
-        for name, value in (("seq", seq), ("at", at), ("time", time)):
-            object.__setattr__(stamped, name, value)  # a copy of each event would be the dearest part of announcing it
-        return stamped
 
 
 @attrs.frozen
@@ -163,128 +148,6 @@ class OutputMissed(Event):
     incarnation: int
     stream: Stream
     bytes: int
-
-
-@attrs.frozen
-class ChildPaused(Event):
-    """A child is held still, by a call for it or for a supervisor above it."""
-
-    incarnation: int
-
-
-@attrs.frozen
-class ChildResumed(Event):
-    """A child goes on that was paused. One that is stopped while it is paused does not: its stop says it."""
-
-    incarnation: int
-    paused_for: float = attrs.field(default=0.0, eq=False)
-    """Seconds."""
-
-
-@attrs.frozen
-class SupervisorPaused(Event):
-    """All below a supervisor is held still, and nothing is started there."""
-
-    incarnation: int
-
-
-@attrs.frozen
-class SupervisorResumed(Event):
-    """All below a supervisor goes on, except for what was paused by itself."""
-
-    incarnation: int
-    paused_for: float = attrs.field(default=0.0, eq=False)
-    """Seconds."""
-
-
-@attrs.frozen
-class LimitWarned(Event):
-    """A child is above one of its `WarnAbove` limits. There is one for each time that it comes to be."""
-
-    incarnation: int
-    limit: WarnAbove
-    value: float = attrs.field(default=0.0, eq=False)
-    """The sample of it: bytes, a share of a core, a number, or seconds."""
-
-
-@attrs.frozen
-class LimitExceeded(Event):
-    """A child is above one of its `RestartAbove` limits: it is about to be stopped."""
-
-    incarnation: int
-    limit: RestartAbove
-    value: float = attrs.field(default=0.0, eq=False)
-    """The sample of it: bytes, a share of a core, a number, or seconds."""
-
-
-@attrs.frozen
-class HealthChanged(Event):
-    """A child that is ready is better or worse than before. Its other events tell of starts, pauses and exits."""
-
-    health: Health
-    why: str = attrs.field(default="", eq=False)
-    """In words, what is wrong; empty: nothing."""
-
-
-@attrs.frozen
-class HangSuspected(Event):
-    """A child shows no sign of life for longer than its `warn_after`; with `auto_kill=False`, or its `kill_after`."""
-
-    incarnation: int
-    idle: float = attrs.field(default=0.0, eq=False)
-    """Seconds since its last sign of life."""
-
-    source: str = attrs.field(default="", eq=False)
-    """What that sign was; empty: there was none since it began to be watched."""
-
-
-@attrs.frozen
-class ChildActive(Event):
-    """A child that seemed to hang shows signs of life again."""
-
-    incarnation: int
-    idle: float = attrs.field(default=0.0, eq=False)
-    """Seconds since the sign."""
-
-    source: str = attrs.field(default="", eq=False)
-    """What it was."""
-
-
-@attrs.frozen
-class ChildHung(Event):
-    """A child hangs, and is ended for it: its exit will have the reason `hung`."""
-
-    incarnation: int
-    idle: float = attrs.field(default=0.0, eq=False)
-    """Seconds since its last sign of life."""
-
-    source: str = attrs.field(default="", eq=False)
-    """What that sign was; empty: there was none since it began to be watched."""
-
-    step: str = "terminate"
-    """`terminate`: it is asked to end; `kill`: it has not, and is killed."""
-
-    evidence: Evidence | None = attrs.field(default=None, eq=False)
-    """What it was doing; `None`: that could not be found out."""
-
-
-@attrs.frozen
-class ActivityFailed(Event):
-    """A source of signs of life raised, returned what cannot be, or took too long; it says nothing about the child."""
-
-    incarnation: int
-    source: str
-    why: str = attrs.field(default="", eq=False)
-    count: int = attrs.field(default=1, eq=False)
-    """How often a source of this incarnation has failed by now."""
-
-
-@attrs.frozen
-class WatchdogLate(Event):
-    """The watchdog woke up late: the machine slept, was overloaded, or we were held. Every child has its time again."""
-
-    by: float = attrs.field(default=0.0, eq=False)
-    """Seconds."""
 
 
 @attrs.frozen

@@ -173,8 +173,8 @@ class Lost:
 
 
 Fact: TypeAlias = (
-    Launched | Awaiting | Ready | ReadyFailed | Remark | Leaving | Triggered | Output | OutputGap | Activity | SourceFailed
-    | Stuck | Exited | Lost
+    Launched | Awaiting | Ready | ReadyFailed | Remark | Leaving | Triggered | Output | OutputGap | Activity
+    | SourceFailed | Stuck | Exited | Lost
 )  # fmt: skip
 Report: TypeAlias = Callable[[Fact], None]
 """Takes a fact at once: it never waits and never raises."""

@@ -7,6 +7,12 @@ that does not use it next to nothing.
 TYPE_CHECKING = False  # `typing` alone would take longer than all the rest
 if TYPE_CHECKING:
     from regrow.testing import children as children
+    from regrow.testing._fixtures.places import Places as Places
+    from regrow.testing._fixtures.server import Server as Server
+    from regrow.testing._fixtures.starting import Starter as Starter
+    from regrow.testing._fixtures.starting import Supervised as Supervised
+    from regrow.testing._oracle.patterns import Match as Match
+    from regrow.testing._simulating.figures import ChildFigures as ChildFigures
     from regrow.testing.conformance import LAUNCHER_CHECKS as LAUNCHER_CHECKS
     from regrow.testing.conformance import Conditions as Conditions
     from regrow.testing.conformance import check_launcher as check_launcher
@@ -22,6 +28,11 @@ if TYPE_CHECKING:
     from regrow.testing.simulation import simulate as simulate
 else:
     _HOMES = {
+        "_fixtures.places": "Places",
+        "_fixtures.server": "Server",
+        "_fixtures.starting": "Starter Supervised",
+        "_oracle.patterns": "Match",
+        "_simulating.figures": "ChildFigures",
         "conformance": "LAUNCHER_CHECKS Conditions check_launcher run_check",
         "fake": "Descendant FakeLauncher FakeProcess Script",
         "recorder": "Recorder match",

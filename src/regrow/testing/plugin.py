@@ -227,7 +227,7 @@ def _stop_all(servers: list[Server]) -> None:
     for server in reversed(servers):
         try:
             server.stop()
-        except BaseException as error:  # noqa: BLE001  the others are stopped all the same
+        except BaseException as error:  # noqa: ASYNC103, BLE001  the others are stopped all the same
             errors.append(error)
     if errors:
         raise errors[0] if len(errors) == 1 else BaseExceptionGroup("servers of the test", errors)

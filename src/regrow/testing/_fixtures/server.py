@@ -52,7 +52,7 @@ class Server:
             ExceptionGroup: the tree has given up before, and nobody was told.
         """
         if self._thread.is_alive():
-            self.do(lambda supervised: supervised._asked.set())
+            self.do(Supervised.ask_to_stop)
         self._thread.join()
         self.check()
 
@@ -152,7 +152,7 @@ class Server:
     def _live(self, what: What, options: dict[str, Any]) -> None:
         try:
             trio.run(self._main, what, options)
-        except BaseException as error:  # noqa: BLE001  a thread has nobody above it: it is kept for whoever asks
+        except BaseException as error:  # noqa: ASYNC103, BLE001  nobody is above a thread: it is kept for whoever asks
             told = _unwrapped(error)
             if self._opened.done():
                 self._error = told
@@ -164,7 +164,7 @@ class Server:
         async with trio.open_nursery() as trees, trio.open_nursery() as self._nursery:
             supervised = await Starter(trees, self._new_directory)(what, **options)
             self._opened.set_result(supervised)
-            await supervised._gone.wait()
+            await supervised.wait_gone()
             self._nursery.cancel_scope.cancel()
 
     def _soon(self, call: Callable[[], object]) -> None:
@@ -177,7 +177,8 @@ class Server:
 def _unwrapped(error: BaseException) -> BaseException:
     """What the tree said: each nursery around it has put it into a group."""
     while isinstance(error, BaseExceptionGroup) and error.message == "Exceptions from Trio nursery":
-        if len(error.exceptions) > 1:
+        inner, *others = error.exceptions
+        if others:
             break
-        error = error.exceptions[0]
+        error = inner
     return error

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import trio
 
 from regrow._actors.child_handle import ChildHandle
@@ -68,7 +69,15 @@ class Supervised:
 
     async def stop(self) -> None:
         """Stop it before the test is over; return when all of it is gone. Cancelling the call does not cancel that."""
+        self.ask_to_stop()
+        await self.wait_gone()
+
+    def ask_to_stop(self) -> None:
+        """Begin to stop it."""
         self._asked.set()
+
+    async def wait_gone(self) -> None:
+        """Wait until all of it is gone."""
         await self._gone.wait()
 
     def sections(self) -> list[Section]:
@@ -81,11 +90,31 @@ class Supervised:
             raise InvalidSpecError([Problem(self.spec.name, f"has {len(children)} children; say the path of one")])
         return children[0].name
 
-    async def _until_asked(self) -> None:
+    async def live(self, opening: Opening, task_status: trio.TaskStatus[None]) -> None:  # noqa: ASYNC114  no block
+        """Open the tree, and keep it open until it is asked to stop. What its starter runs as a task."""
+        sinks = [self.recorder, *opening.sinks]
         try:
-            await self._asked.wait()
+            async with open_supervisor(self.spec, launcher=opening.launcher, sinks=sinks) as self.handle:
+                task_status.started()
+                try:
+                    await self._asked.wait()
+                finally:
+                    self._last_words = sections(self.handle, self.recorder.events)
+        except* TooManyRestartsError:
+            if not opening.may_give_up:
+                raise
         finally:
-            self._last_words = sections(self.handle, self.recorder.events)
+            self._gone.set()
+            self._places.release()
+
+
+@attrs.frozen
+class Opening:
+    """How a tree is opened."""
+
+    launcher: Launcher | None
+    sinks: Iterable[Sink]
+    may_give_up: bool
 
 
 class Starter:
@@ -125,8 +154,7 @@ class Starter:
         places = Places(self._new_directory)
         try:
             supervised = Supervised(tree_of(what, places, options), places)
-            run = _Run(supervised, launcher, [supervised.recorder, *sinks], may_give_up)
-            await self._nursery.start(run)
+            await self._nursery.start(supervised.live, Opening(launcher, sinks, may_give_up))
         except BaseException:
             places.release()
             raise
@@ -142,27 +170,3 @@ class Starter:
     def sections(self) -> list[Section]:
         """What a report says of all that was started."""
         return [section for supervised in self.started for section in supervised.sections()]
-
-
-class _Run:
-    """The task of one tree."""
-
-    def __init__(self, supervised: Supervised, launcher: Launcher | None, sinks: list[Sink], may_give_up: bool) -> None:
-        self._supervised = supervised
-        self._launcher = launcher
-        self._sinks = sinks
-        self._may_give_up = may_give_up
-
-    async def __call__(self, task_status: trio.TaskStatus[None]) -> None:
-        """Open the tree, and keep it open until it is asked to stop."""
-        one = self._supervised
-        try:
-            async with open_supervisor(one.spec, launcher=self._launcher, sinks=self._sinks) as one.handle:
-                task_status.started()
-                await one._until_asked()
-        except* TooManyRestartsError:
-            if not self._may_give_up:
-                raise
-        finally:
-            one._gone.set()
-            one._places.release()

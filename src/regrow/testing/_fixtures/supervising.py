@@ -28,4 +28,4 @@ async def supervising(
         try:
             yield starter
         finally:
-            await starter.close()
+            await starter.close()  # noqa: ASYNC102  shielded there, and bounded by the graces

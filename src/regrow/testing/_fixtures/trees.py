@@ -45,7 +45,12 @@ def _of_command(command: str | Sequence[str], places: Places, options: dict[str,
     max_restarts = options.pop("max_restarts", 3 if "restart" in options else 0)
     if options.get("ready") == "port":
         options["ready"] = TcpPort(places.port(name))
-    fields: dict[str, Any] = {"restart": "transient", "start_timeout": START_TIMEOUT, "stop": GRACE, "output": "discard"}
+    fields: dict[str, Any] = {
+        "restart": "transient",
+        "start_timeout": START_TIMEOUT,
+        "stop": GRACE,
+        "output": "discard",
+    }
     fields |= {"name": name, "command": words, **options}
     return _around(ChildSpec(**fields), places, max_restarts)
 

@@ -1,4 +1,4 @@
-"""A sink that adds up one run."""
+"""A sink that adds up one run, to the end: then everything is stopped, and that is told too."""
 
 from __future__ import annotations
 
@@ -29,11 +29,6 @@ class Count:
                 self.gave_up.add(event.path)
             case _:
                 pass
-
-    def finish(self, now: float) -> None:
-        """The run is over: what is ready now was so until now."""
-        for path in list(self._ready_since):
-            self._end(path, now)
 
     def _end(self, path: str, now: float) -> None:
         since = self._ready_since.pop(path, None)
