@@ -24,7 +24,7 @@ assert sys.platform != "win32"
 
 only_linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the kernel does not tell who listens")
 
-NAME = os.path.basename(os.path.realpath(sys.executable))[:15]
+NAME = Path(sys.executable).name[:15]
 """What the kernel calls our Python."""
 
 SERVE = (

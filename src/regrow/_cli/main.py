@@ -148,7 +148,7 @@ def _add_simulate(parser: argparse.ArgumentParser) -> None:
         metavar="PATTERN=EVERY",
         action="append",
         required=True,
-        help="who fails, and how often; again and again",
+        help="who fails, and how often; may be given many times",
     )
     parser.add_argument(
         "--duration", metavar="SECONDS", type=float, default=86_400.0, help="of each run (default: a day)"

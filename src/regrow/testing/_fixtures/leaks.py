@@ -20,7 +20,7 @@ import attrs
 from regrow.testing._fixtures import leaking_files, leaking_processes, leaking_threads
 from regrow.testing._fixtures.leaking_processes import Root
 
-PATIENCE = 1.0
+PATIENCE = 2.0
 """Seconds that something may take to vanish after the test."""
 
 
