@@ -148,6 +148,15 @@ async def test_all_addresses_at_once_will_do(lab, port):
     assert not life.has(Remark)
 
 
+@only_linux
+async def test_a_port_that_we_hold_ourselves_is_not_its_own(lab):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        life = await lab.launch(SLEEPS, ready=TcpPort(server.getsockname()[1]), start_timeout=0.5)
+        await life.wait_for(lambda: life.has(ReadyFailed))
+    assert f"answered by process {os.getpid()} (" in life.failure
+    assert "which is not its own" in life.failure
+
+
 async def test_a_socket_that_was_passed_on_is_its_own(lab):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

@@ -181,6 +181,35 @@ def test_second(web, opened):
     result.assert_outcomes(passed=2)
 
 
+def test_who_is_older_than_the_test_is_not_its_leak_when_its_parent_dies(run):
+    result = run("""
+def family():
+    parent = subprocess.Popen(["sh", "-c", "sleep 600 & echo $!; wait"], stdout=subprocess.PIPE)
+    pid = int(parent.stdout.readline())
+    yield parent
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+older = pytest.fixture(scope="module", name="older")(family)
+same = pytest.fixture(scope="module", name="same")(family)
+
+def end(parent):
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+
+def test_first(older, start_supervised_blocking):
+    start_supervised_blocking("sleep 60")
+
+def test_older(older, start_supervised_blocking):
+    end(older)
+
+def test_as_old(same, start_supervised_blocking):
+    end(same)
+""")
+    result.assert_outcomes(passed=3)
+
+
 def test_what_ends_by_itself_in_time_is_no_leak_and_leaves_no_zombie(run):
     result = run("""
 async def test_it(start_supervised):

@@ -102,6 +102,7 @@ def make_scene(tools: Workshop, request: Request, spawned: Spawned, run_errand: 
         cwd=request.spec.cwd,
         shim=spawned.parent if is_guarded else None,
         is_namespace=hold.containment.endswith("namespace"),
+        is_given=bool(request.spec.sockets or request.spec.fds),
         heard=None if request.notify is None else request.notify.heard,
         marks=request.marks,
     )

@@ -38,6 +38,9 @@ class Tree:
     is_namespace: bool = False
     """Whether it has a pid namespace of its own."""
 
+    is_given: bool = False
+    """Whether it was given sockets or descriptors of ours: what we hold may be its own then."""
+
     def __iter__(self) -> Iterator[int]:
         """All that can be found by descent: the main process first."""
         yield self.pid
@@ -46,6 +49,8 @@ class Tree:
 
     def has(self, pid: int) -> bool:
         """Whether *pid* belongs to it, by descent or by what it was born into."""
+        if pid == os.getpid():
+            return self.is_given
         with suppress(OSError):
             if self.pid in {os.getsid(pid), os.getpgid(pid)} or pid in set(self):
                 return True
@@ -76,7 +81,7 @@ def of_port(address: str, port: int, tree: Tree) -> Verdict:
     if any(_holds(pid, inodes) for pid in tree):
         return OURS
     owners = [pid for pid in _all_processes() if _holds(pid, inodes)]
-    if any(pid == os.getpid() or tree.has(pid) for pid in owners):  # ours: it is just being passed on
+    if any(map(tree.has, owners)):
         return OURS
     if owners:
         return Verdict(stranger=_words(owners[0]))
@@ -87,7 +92,7 @@ def of_port(address: str, port: int, tree: Tree) -> Verdict:
 
 def of_peer(pid: int, tree: Tree) -> Verdict:
     """Who has made a unix socket listen, when the kernel says that it was *pid*."""
-    if pid == os.getpid() or tree.has(pid):
+    if tree.has(pid):
         return OURS
     if not os.path.exists(f"/proc/{pid}"):  # 0, too: in another pid namespace
         return Verdict(unknown=f"the process that made it ({pid}) is gone, or hidden from us")

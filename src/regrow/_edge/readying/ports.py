@@ -102,7 +102,7 @@ async def try_unix(probe: UnixSocket, scene: Scene) -> None:
 if sys.platform == "linux":
 
     def _tree(scene: Scene) -> owners.Tree:
-        return owners.Tree(scene.target.pid, scene.shim, scene.is_namespace)
+        return owners.Tree(scene.target.pid, scene.shim, scene.is_namespace, scene.is_given)
 
     def _judge(verdict: Verdict | None, scene: Scene, what: str) -> None:
         if verdict is None:

@@ -34,6 +34,9 @@ class Scene:
     is_namespace: bool = False
     """Whether it has a pid namespace of its own."""
 
+    is_given: bool = False
+    """Whether it was given sockets or descriptors of ours."""
+
     heard: Notifications | None = None
     lines: Lines | None = None
     marks: Marks = attrs.field(factory=dict)

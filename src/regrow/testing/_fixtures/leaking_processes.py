@@ -17,16 +17,31 @@ Root = tuple[int, float]
 
 _PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 36, 37
 _PATIENCE = 2.0
-_TICK = 0.1
-"""Seconds by which the moment of a start, which is counted in ticks, may be wrong."""
+_TICK = 0.01
+"""Seconds by which a process may seem older than it is: the kernel counts its start in ticks."""
 
 
 def now() -> float:
-    """The moment on the clock of starts: that of the boot is known in whole seconds only, so `time.time` differs."""
+    """The moment on the clock of `started`: on Linux, seconds since boot, which nobody sets."""
     if _system() != "linux":
         return time.time()
     since_boot: float = getattr(time, "clock_gettime")(getattr(time, "CLOCK_BOOTTIME"))  # noqa: B009  not on Windows
-    return psutil.boot_time() + since_boot
+    return since_boot
+
+
+def started(pid: int) -> float:
+    """When it was started.
+
+    Raises:
+        psutil.Error: it is gone.
+    """
+    if _system() != "linux":
+        return psutil.Process(pid).create_time()
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError as error:
+        raise psutil.NoSuchProcess(pid) from error
+    return int(text.rpartition(")")[2].split()[19]) / float(getattr(os, "sysconf")("SC_CLK_TCK"))  # noqa: B009
 
 
 def become_subreaper(wanted: bool) -> bool:
@@ -46,7 +61,7 @@ def look() -> frozenset[Root]:
     for pid in _children():
         with suppress(psutil.Error):
             if not _is_tracker(pid):
-                found.add((pid, psutil.Process(pid).create_time()))
+                found.add((pid, started(pid)))
     return frozenset(found)
 
 
@@ -55,7 +70,25 @@ def _children() -> list[int]:
         texts = [path.read_text() for path in Path("/proc/self/task").glob("*/children")]
     except OSError:  # a thread has ended meanwhile
         texts = []
-    return [int(word) for text in texts for word in text.split()] or [one.pid for one in psutil.Process().children()]
+    if texts:
+        return [int(word) for text in texts for word in text.split()]
+    return [one.pid for one in psutil.Process().children()]
+
+
+def with_descendants(roots: frozenset[Root]) -> frozenset[Root]:
+    """Them and all below them, who may become our children later."""
+    found = set(roots)
+    for pid, _ in roots:
+        for one in _below(pid):
+            with suppress(psutil.NoSuchProcess):
+                found.add((one.pid, started(one.pid)))
+    return frozenset(found)
+
+
+def _below(pid: int) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).children(recursive=True)
+    return []
 
 
 def since(roots: frozenset[Root], began: float) -> frozenset[Root]:
@@ -77,8 +110,7 @@ def end(roots: Iterable[Root], began: float) -> Iterator[str]:
     """Kill them and all below them; tell who they were."""
     for pid, _ in sorted(roots):
         with suppress(psutil.NoSuchProcess):
-            root = psutil.Process(pid)
-            family = [root, *root.children(recursive=True)]
+            family = [psutil.Process(pid), *_below(pid)]
             stories = [_story(one, began) for one in family]
             _kill(family)
             yield from stories
@@ -95,7 +127,7 @@ def _story(process: psutil.Process, began: float) -> str:
     try:
         with process.oneshot():
             words = " ".join(process.cmdline()) or process.name()
-            after = max(0.0, process.create_time() - began)
+            after = max(0.0, started(process.pid) - began)
             origin = (
                 f"started {after:.2f} s after the test began, in {_cwd(process)}{_session(process)}{_path(process)}"
             )

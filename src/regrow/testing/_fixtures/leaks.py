@@ -64,7 +64,8 @@ class Check:
 
     def allow(self, before: Look) -> None:
         """What has come since *before* belongs to a wider scope."""
-        self._known |= look() - before
+        new = look() - before
+        self._known |= attrs.evolve(new, processes=leaking_processes.with_descendants(new.processes))
 
     def finish(self) -> list[str]:
         """What was left behind, a line for each. Processes of it are gone then."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from regrow._specs.event import ChildExited, ChildReady, ChildStarted, ChildStopping, Event, SupervisorGaveUp
+from regrow._specs.event import ChildExited, ChildReady, ChildStarted, Event, SupervisorGaveUp
 
 
 class Count:
@@ -23,7 +23,7 @@ class Count:
                 self.restarts[event.path] += event.incarnation > 1
             case ChildReady():
                 self._ready_since[event.path] = event.at
-            case ChildExited() | ChildStopping():
+            case ChildExited():  # what is stopped dies at once here
                 self._end(event.path, event.at)
             case SupervisorGaveUp():
                 self.gave_up.add(event.path)
