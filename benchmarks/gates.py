@@ -9,7 +9,7 @@ from collections.abc import Callable
 import attrs
 
 from benchmarks.figures import Results
-from benchmarks.inside import PHASES, STEPS
+from benchmarks.inside import CASES, PHASES, STEPS
 from benchmarks.ours import COMPILED, FLOOR, PYTHON
 from benchmarks.table import milliseconds, percent, size, times
 
@@ -52,7 +52,10 @@ class Verdict:
 
 def judge(results: Results) -> list[Verdict]:
     """All gates."""
-    return [*_speed(results), *_idle(results), *_stalls(results), *_growth(results), *_survivors(results)]
+    return [
+        *(*_speed(results), *_idle(results), *_watching(results)),
+        *(*_stalls(results), *_growth(results), *_survivors(results)),
+    ]
 
 
 def _speed(results: Results) -> list[Verdict]:
@@ -82,6 +85,13 @@ def _idle(results: Results) -> list[Verdict]:
             _of(f"CPU, {count:,} idle, of a core", results.values(f"cpu {count}", COMPILED), 0.001, percent)
             for count in (1000, 5000)
         ),
+    ]
+
+
+def _watching(results: Results) -> list[Verdict]:
+    return [
+        _of(f"CPU, 1,000 watched (`{case}`), of a core", results.values(f"watching {case}", COMPILED), bar, percent)
+        for case, bar in CASES.items()
     ]
 
 

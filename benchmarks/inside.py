@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from typing import Any
 
 from benchmarks import machine
 from benchmarks.contestant import Contestant, python
@@ -17,6 +18,8 @@ from benchmarks.workshop import Workshop
 
 PHASES = ("start", "die", "stop")
 STEPS = ("start", "list", "lose a tenth", "stop")
+CASES = {"beats": 0.017, "silent": 0.001, "limits": 0.02}
+"""Who is watched how, and the share of a core that this may take with 1,000 children: what Erlang needs for beats."""
 _LIMIT = 120.0
 
 
@@ -52,12 +55,19 @@ def growth(shop: Workshop, contestant: Contestant, size: int, effort: Effort) ->
     return {f"growth {step} {size}": seconds for step, seconds in steps.items()}
 
 
+def watching(shop: Workshop, contestant: Contestant, size: int, effort: Effort) -> Figures:
+    """The share of a core that it takes to watch *size* children."""
+    command = python("watching", LEVELS[contestant.name], str(size), str(effort.idle), str(shop.beater))
+    shares = _run(shop, [*command, *_command(shop)])
+    return {f"watching {case}": share for case, share in shares.items()}
+
+
 def _command(shop: Workshop) -> list[str]:
     """A child that needs nobody who listens to it."""
     return [str(shop.program), os.devnull, "r"]
 
 
-def _run(shop: Workshop, command: list[str]) -> dict[str, dict[str, float]]:
+def _run(shop: Workshop, command: list[str]) -> Any:
     began = time.monotonic()
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=_LIMIT)

@@ -104,6 +104,7 @@ def _turns(present: Sequence[Contestant], plan: Plan, number: int) -> list[Turn]
     turns += [Turn(one, inside.stalls, 100) for one in watched]
     grown = [one for one in takes_part if one.name in {COMPILED, GROUP}]
     turns += [Turn(one, inside.growth, size) for one in grown for size in (100, 1000)]
+    turns += [Turn(one, inside.watching, 1000) for one in takes_part if one.name == COMPILED]
     return turns
 
 

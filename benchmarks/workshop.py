@@ -43,6 +43,9 @@ class Workshop:
     ordinary: Path
     """The same as a dynamic program that crashes, see `ordinary.c`."""
 
+    beater: Path
+    """A program that says once a second that it is alive, see `beater.c`."""
+
     sleep: Path
     """A copy of /bin/sleep: the same holds for it."""
 
@@ -81,8 +84,10 @@ def open_workshop() -> Iterator[Workshop]:
             floor=directory / "floor",
             program=directory / "program",
             ordinary=directory / "ordinary",
+            beater=directory / "beater",
             sleep=directory / "sleep",
         )
+        _compile(shop.beater, HERE / "beater.c", ("-O2",))
         _compile(shop.ordinary, HERE / "ordinary.c", ("-O2",))
         _compile(shop.program, HERE / "program.c", _EMPTY)
         _compile(shop.floor, HERE / "floor.c", ("-O2",))

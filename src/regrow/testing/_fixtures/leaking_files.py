@@ -28,6 +28,8 @@ def look() -> frozenset[File]:
 def tell(files: Iterable[File]) -> Iterator[str]:
     """What they are, and which objects hold them."""
     files = sorted(files)
+    if not files:
+        return  # all objects of the process are looked at for the others
     holders = _holders({number for number, _ in files})
     for number, target in files:
         holder = holders.get(number, "no object of Python")
