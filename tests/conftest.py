@@ -32,6 +32,11 @@ THINNED = {
     "containment/test_soaking.py": 2,
     "edge/cgroups/test_cgroups_children.py": 3,
     "edge/test_survivors_ending.py": 2,
+    "edge/test_conformance.py": 2,
+    "edge/test_notify.py": 2,
+    "edge/test_readiness_facts.py": 2,
+    "edge/test_readiness_ports.py": 2,
+    "edge/test_sources.py": 2,
 }
 """Of the cases of these files, which take seconds, the usual run takes one in so many; `nox -s soak` the others."""
 
