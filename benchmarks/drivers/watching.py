@@ -48,7 +48,7 @@ class Crowd:
 
 async def measure(crowd: Crowd, beater: str, command: list[str]) -> dict[str, float]:
     """The share of a core in each case."""
-    beats = HangPolicy(warn_after=5.0, terminate_after=10.0, activity=Heartbeat())
+    beats = HangPolicy(warn_after=10.0, terminate_after=15.0, activity=Heartbeat())
     silent = HangPolicy(warn_after=HOURS, activity=Heartbeat())
     return {
         "beats": await crowd.share([beater], hang=beats),
