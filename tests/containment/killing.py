@@ -107,18 +107,21 @@ async def storm(layer: str, chance: random.Random, diary: Diary, way: Way) -> No
         spec = a_tree(chance, containment(layer))
         async with open_supervisor(spec, launcher=launcher(layer), sinks=[]) as supervisor:
             if way.forks and not diary.copy:
-                diary.copy = start_copy()
+                start_copy(diary)
             diary.phase = "storm"
             with trio.move_on_after(chance.uniform(0.02, 0.15)):
                 await disturb(supervisor, chance)
             diary.phase = "stop"
 
 
-def start_copy() -> int:
-    copy = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
-    copy.start()
-    assert copy.pid is not None
-    return copy.pid
+def start_copy(diary: Diary) -> None:
+    multiprocessing.get_context("fork").Process(target=live_on, args=(diary,)).start()
+
+
+def live_on(diary: Diary) -> None:
+    """It says itself who it is: the supervisor may be killed before it could."""
+    diary.copy = os.getpid()
+    time.sleep(60)
 
 
 def a_tree(chance: random.Random, containment: str) -> SupervisorSpec:
@@ -174,6 +177,7 @@ class Run:
 
     def __init__(self, layer: str, chance: random.Random, way: Way) -> None:
         self.chance = chance
+        self.forks = way.forks
         self.diary = Diary()
         self.supervisor = os.fork()
         if self.supervisor == 0:
@@ -208,6 +212,9 @@ class Run:
 
     def wait_until_alone(self) -> float:
         """The same, but a copy of the supervisor, or what it has become, lives on; then end that."""
+        deadline = time.monotonic() + PATIENCE
+        while self.forks and not self.diary.copy:
+            assert time.monotonic() < deadline, "it has not forked"
         exempt = {self.supervisor, self.diary.copy}
         seconds = wait_dead_but(exempt)
         kill([pid for pid in exempt if pid in descendants(os.getpid())])
