@@ -90,11 +90,12 @@ class Layer:
             remove_leaf(self.group)
 
 
-def storm(guardian: Sequence[str], layer: Layer, seed: int) -> None:
-    """A supervisor: starts and stops badly behaved children as fast as it can."""
+def storm(guardian: Sequence[str], layer: Layer, seed: int, begin: Callable[[], object] = lambda: None) -> None:
+    """A supervisor: starts and stops badly behaved children as fast as it can, and calls *begin* before that."""
     chance = random.Random(seed)
     kinds = [kind for kind in (*KINDS, *LEAVERS) if kind not in RARE] * 8 + list(RARE)
     client = Client(guardian)
+    begin()
     signal.signal(signal.SIGUSR1, lambda *_: os.execv("/bin/sleep", ["sleep", "20"]))
     signal.signal(signal.SIGUSR2, lambda *_: os._exit(0))
     live: set[int] = set()
@@ -174,9 +175,11 @@ def run_with_stray(guardian: Sequence[str], layer: Layer, seed: float, news: int
             time.sleep(20)
             os._exit(0)
 
-    signal.signal(signal.SIGALRM, fork)
-    signal.setitimer(signal.ITIMER_REAL, 0.05)
-    storm(guardian, layer, int(seed * 1e6))
+    def begin() -> None:  # not before: a fork within Popen would hold the pipe that tells it of the exec
+        signal.signal(signal.SIGALRM, fork)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+
+    storm(guardian, layer, int(seed * 1e6), begin)
 
 
 def kill(pids: Sequence[int], number: int = signal.SIGKILL) -> None:
