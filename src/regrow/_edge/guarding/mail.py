@@ -26,7 +26,7 @@ from regrow._edge.guardian import wire
 _IN_A_ROW = 16  # letters that are sent at once; more wait until other tasks have had their turn
 _NO_ROOM = {errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM}
 _DEAD = {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ECONNREFUSED}
-_IN_ONE = 64  # orders in one letter
+_IN_ONE = 32  # orders in one letter; so many shims wake up at once, and want the processors
 _ROW = 0.001  # seconds that such a row is one row
 
 
