@@ -32,7 +32,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--only", action="append", default=[], metavar="NAME", help="a contestant, workload or size; all that are given"
     )
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, help="also what is not ours (quick: no)")
-    parser.add_argument("--peer-rounds", type=int, default=2, help="in how many rounds peers and the idle take part (2)")
+    parser.add_argument("--peer-rounds", type=int, default=2, help="in how many rounds peers and idle ones are (2)")
     parser.add_argument("--realtime", action="store_true", help="go before others who use the machine, too (for root)")
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep all figures as JSON")
     parser.add_argument("--load", type=Path, metavar="FILE", help="measure nothing: report what was kept")

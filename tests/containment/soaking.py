@@ -24,6 +24,7 @@ from multiprocessing.connection import Connection, Pipe
 import attrs
 import psutil
 import trio
+from tests.containment.killing import is_alive
 from tests.containment.layers import launcher
 from tests.containment.warden import children, descendants, named
 from tests.guardian.hostile import Identity, facts
@@ -105,6 +106,11 @@ def state_of(process: str) -> str:
 # -- who is watched ----------------------------------------------------------------------------------------------------
 
 
+def alive(pids: list[int]) -> list[int]:
+    """Those of *pids* that are not dead: who died at the same time as others is reaped a moment later."""
+    return [pid for pid in pids if is_alive(pid)]
+
+
 @attrs.frozen
 class Belongings:
     """What a supervisor and its nest have, at one moment. Memory in KiB."""
@@ -130,7 +136,7 @@ class Belongings:
             memory=ours.memory_full_info().uss >> 10,
             nest_fds=sum(nest.num_fds() for nest in nests),
             nest_memory=sum(nest.memory_full_info().uss for nest in nests) >> 10,
-            nest_children=sum(len(children(nest.pid)) for nest in nests),
+            nest_children=sum(len(alive(children(nest.pid))) for nest in nests),
         )
 
 
